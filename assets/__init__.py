@@ -1,0 +1,1 @@
+"""Software-defined assets: one file a layer, thin; they call the rooms below."""

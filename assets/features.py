@@ -1,0 +1,50 @@
+"""Layer `features`: events to features of units."""
+
+import dagster as dg
+
+from assets.columns import feature_schema
+from assets.factory import Factory, Look, Made, Work
+from whetstone.catalog.catalog_pb2 import FeatureView
+from whetstone.engine import open_engine
+from whetstone.features import features_sql
+from whetstone.lake import Place
+from whetstone.sql import literal
+
+
+def build(factory: Factory) -> list[dg.AssetsDefinition]:
+    """One asset a feature view."""
+    return [_features(factory, view) for view in factory.catalog.feature_views.values()]
+
+
+def _features(factory: Factory, view: FeatureView) -> dg.AssetsDefinition:
+    def make(work: Work) -> Made:
+        lake = work.stores.lake
+        events = lake.part(Place("parsed", view.source, work.day))
+        with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
+            relation = f"read_parquet({literal(str(events))})"
+            connection.execute(f"CREATE TEMP TABLE units AS {features_sql(view, relation)}")
+            content = staged.write(connection, "units")
+            manifest = work.commit(staged, content.version, content.rows)
+        return Made(manifest, {"dagster/row_count": content.rows})
+
+    return factory.asset(
+        f"features/{view.name}",
+        Look(
+            description=f"{view.description}\n\nOne row a unit: {_unit(view)}.",
+            kinds=frozenset({"duckdb", "feast"}),
+            owners=view.owners,
+            tags=dict(view.tags),
+            columns=feature_schema(view),
+        ),
+        make,
+    )
+
+
+def _unit(view: FeatureView) -> str:
+    match view.WhichOneof("unit"):
+        case "event":
+            return "an event"
+        case "window":
+            return f"{view.window.every} of {', '.join(view.window.entity)}"
+        case _:
+            return f"a session, all events of one {view.session.key}"

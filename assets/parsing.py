@@ -1,0 +1,115 @@
+"""Layer `parsed`: raw files to events; rejects are kept beside them."""
+
+import dagster as dg
+
+from assets.columns import event_schema, reject_schema
+from assets.factory import Factory, Look, Made, Work
+from whetstone.catalog.catalog_pb2 import Source
+from whetstone.engine import open_engine
+from whetstone.lake import Place
+from whetstone.landing import landed_files
+from whetstone.parsing import Parsed, parse_files
+
+
+def build(factory: Factory) -> list[dg.AssetsDefinition]:
+    """One asset a source, and its rejects."""
+    return [_parsed(factory, source) for source in factory.catalog.sources.values()]
+
+
+def _parsed(factory: Factory, source: Source) -> dg.AssetsDefinition:
+    asset, rejects = f"parsed/{source.name}", f"rejects/{source.name}"
+    key = dg.AssetKey(asset.split("/"))
+
+    def make(work: Work) -> Made:
+        files = landed_files(factory.settings.landing, source.name, work.day)
+        lake = work.stores.lake
+        with open_engine(lake.root) as connection:
+            parsed = parse_files(
+                connection, source, files, work.day, factory.settings.max_line_bytes
+            )
+            beside = Place("rejects", source.name, work.day)
+            with lake.stage(beside) as staged:
+                content = staged.write(connection, "rejects")
+                work.commit(staged, content.version, content.rows, parsed.rejects)
+            with lake.stage(work.place) as staged:
+                content = staged.write(connection, "events")
+                facts = {
+                    "files": len(files),
+                    "lines": parsed.lines,
+                    "skipped": parsed.skipped,
+                    "rejects": parsed.rejects,
+                }
+                manifest = work.commit(staged, content.version, content.rows, facts)
+        return Made(
+            manifest,
+            metadata={
+                "dagster/row_count": parsed.events,
+                "files": len(files),
+                "lines": parsed.lines,
+                "skipped": parsed.skipped,
+                "reject_rate": _reject_rate(parsed),
+            },
+            checks=[_reject_check(key, source, parsed), _landing_check(key, parsed)],
+            beside={
+                rejects: {
+                    "dagster/row_count": sum(parsed.rejects.values()),
+                    "reasons": dg.MetadataValue.json(parsed.rejects),
+                }
+            },
+        )
+
+    return factory.asset(
+        asset,
+        Look(
+            description=f"{source.description}\n\nOne row an event.",
+            kinds=frozenset({"duckdb", "parquet"}),
+            owners=source.owners,
+            tags=dict(source.tags),
+            columns=event_schema(source),
+        ),
+        make,
+        checks=[
+            dg.AssetCheckSpec(
+                "reject_rate",
+                asset=key,
+                description=f"At most {source.max_reject_rate:.2%} of the lines are rejected.",
+            ),
+            dg.AssetCheckSpec(
+                "has_events", asset=key, description="What landed holds events of this source."
+            ),
+        ],
+        beside={
+            rejects: Look(
+                description=f"Lines that {source.display_name} could not parse, with the reason.",
+                kinds=frozenset({"duckdb", "parquet"}),
+                owners=source.owners,
+                tags=dict(source.tags),
+                columns=reject_schema(),
+            )
+        },
+    )
+
+
+def _reject_rate(parsed: Parsed) -> float:
+    return sum(parsed.rejects.values()) / parsed.lines if parsed.lines else 0.0
+
+
+def _reject_check(key: dg.AssetKey, source: Source, parsed: Parsed) -> dg.AssetCheckResult:
+    rate = _reject_rate(parsed)
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="reject_rate",
+        passed=rate <= source.max_reject_rate,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"rate": rate, "reasons": dg.MetadataValue.json(parsed.rejects)},
+    )
+
+
+def _landing_check(key: dg.AssetKey, parsed: Parsed) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="has_events",
+        passed=parsed.events > 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"lines": parsed.lines, "events": parsed.events},
+    )

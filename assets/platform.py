@@ -1,0 +1,75 @@
+"""The whole graph: every asset, the roots that feed it, the sensor, the resources."""
+
+import dagster as dg
+
+import detectors
+from assets import automation, features, golden, monitoring, parsing, scoring, training, warehouse
+from assets.factory import Factory
+from resources import (
+    CaseStoreResource,
+    FeatureStoreResource,
+    LakeResource,
+    ReleaseRepositoryResource,
+    WarehouseResource,
+)
+from whetstone.catalog import load_catalog
+from whetstone.lineage import build_graph
+from whetstone.settings import Settings
+
+_LAYERS = (parsing, features, golden, training, scoring, monitoring, warehouse)
+
+
+def open_factory(settings: Settings) -> Factory:
+    """Load the catalog and derive the graph from it.
+
+    Raises:
+        CatalogError: a definition is wrong.
+    """
+    catalog = load_catalog(settings.catalog)
+    families = {str(d.WhichOneof("family")) for d in catalog.detectors.values()}
+    training_code = {family: detectors.code_version(family) for family in families}
+    return Factory(catalog, build_graph(catalog, training_code), settings)
+
+
+def definitions(factory: Factory) -> dg.Definitions:
+    """The Dagster definitions of a catalog."""
+    return dg.Definitions(
+        assets=[
+            *_roots(factory),
+            *(asset for layer in _LAYERS for asset in layer.build(factory)),
+        ],
+        sensors=[automation.sensor(factory)],
+        resources=stores(factory.settings),
+        executor=dg.in_process_executor,
+    )
+
+
+def stores(settings: Settings) -> dict[str, dg.ConfigurableResource]:
+    """The resources, by the names that assets ask for."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return {
+        "lake": LakeResource(root=str(settings.lake)),
+        "cases": CaseStoreResource(url=settings.case_store),
+        "releases": ReleaseRepositoryResource(directory=str(settings.releases)),
+        "feature_store": FeatureStoreResource(home=str(settings.home)),
+        "warehouse": WarehouseResource(database=str(settings.home / "warehouse.duckdb")),
+    }
+
+
+def _roots(factory: Factory) -> list[dg.AssetSpec]:
+    """What people and sensors feed, shown where the graph begins."""
+    texts = {
+        "landing": "Raw files as they arrive: `landing/<environment>/<source>/<day>/`.",
+        "contributions": "Raw logs plus labels that somebody contributed.",
+        "verdicts": "What analysts said of alerts.",
+    }
+    names = {i.asset for node in factory.graph.nodes.values() for i in node.inputs}
+    return [
+        dg.AssetSpec(
+            name.split("/"),
+            description=texts[name.partition("/")[0]],
+            group_name=name.partition("/")[0],
+            kinds={"file"} if not name.startswith("verdicts/") else {"sql"},
+        )
+        for name in sorted(names - factory.graph.nodes.keys())
+    ]

@@ -1,0 +1,167 @@
+"""Layers `scores` and `alerts`: the champion on a day's events."""
+
+import hashlib
+from datetime import date, datetime
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assets.columns import unit_schema
+from assets.factory import Factory, Look, Made, Work
+from triage import Alert
+from whetstone.catalog.catalog_pb2 import Detector
+from whetstone.catalog.validation import entity_columns
+from whetstone.engine import open_engine
+from whetstone.lake import Place
+from whetstone.lineage import ALERTS
+from whetstone.scoring.run import BundleScorer, alerts_of
+from whetstone.sql import literal
+
+
+def build(factory: Factory) -> list[dg.AssetsDefinition]:
+    """One asset of scores a detector, and the alerts of all."""
+    detectors = factory.catalog.detectors.values()
+    return [*(_scores(factory, detector) for detector in detectors), _alerts(factory)]
+
+
+def _scores(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
+    catalog = factory.catalog
+    dataset = catalog.golden_datasets[detector.golden_dataset]
+    source = catalog.source_of(dataset)
+    serviced = [e.name for e in catalog.environments.values() if detector.name in e.detectors]
+
+    def make(work: Work) -> Made:
+        lake = work.stores.lake
+        scorer = BundleScorer(work.stores.releases.open().load(detector.name))
+        events = lake.part(Place("parsed", source.name, work.day))
+        names = ", ".join(literal(name) for name in serviced) or "NULL"
+        relation = (
+            f"(SELECT * FROM read_parquet({literal(str(events))}) WHERE environment IN ({names}))"
+        )
+        with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
+            scored = scorer.score_events(connection, relation)
+            connection.register("scored", scored)
+            connection.execute("CREATE TEMP TABLE scores AS FROM scored")
+            content = staged.write(connection, "scores")
+            alerts = alerts_of(scored).num_rows
+            facts = {"model_version": scorer.version, "alerts": alerts}
+            manifest = work.commit(staged, content.version, content.rows, facts)
+        return Made(
+            manifest,
+            {
+                "dagster/row_count": content.rows,
+                "alerts": alerts,
+                "alert_rate": alerts / content.rows if content.rows else 0.0,
+                "model_version": scorer.version,
+            },
+        )
+
+    return factory.asset(
+        f"scores/{detector.name}",
+        Look(
+            description=f"Every unit of the day as the champion of {detector.display_name} scores"
+            " it. Days that have passed keep the scores of the champion of their time.",
+            kinds=frozenset({"duckdb", "onnx"}),
+            owners=detector.owners,
+            tags=dict(detector.tags),
+            columns=[
+                *unit_schema(catalog.view_of(dataset)),
+                dg.TableColumn("score", "DOUBLE", description="Higher is worse"),
+                dg.TableColumn("threshold", "DOUBLE", description="From it on, an alert"),
+                dg.TableColumn("is_alert", "BOOLEAN"),
+                dg.TableColumn("model_version", "VARCHAR"),
+            ],
+        ),
+        make,
+    )
+
+
+def _alerts(factory: Factory) -> dg.AssetsDefinition:
+    def make(work: Work) -> Made:
+        lake = work.stores.lake
+        releases = work.stores.releases.open()
+        counts: dict[str, int] = {}
+        found: list[Alert] = []
+        with work.stores.cases.open() as cases:
+            for detector in factory.catalog.detectors.values():
+                place = Place("scores", detector.name, work.day)
+                made = lake.manifest(place)
+                if made is None:
+                    continue
+                bundle = releases.load(detector.name, made.facts["model_version"])
+                rows = alerts_of(pq.read_table(lake.part(place)))
+                alerts = alerts_from(BundleScorer(bundle), rows)
+                cases.replace_alerts(date.fromisoformat(work.day), detector.name, alerts)
+                counts[detector.name] = len(alerts)
+                found += alerts
+        with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
+            connection.register("found", _table(found))
+            connection.execute("CREATE TEMP TABLE alerts AS FROM found")
+            content = staged.write(connection, "alerts")
+            manifest = work.commit(staged, content.version, content.rows, counts)
+        return Made(
+            manifest,
+            {"dagster/row_count": content.rows, "by_detector": dg.MetadataValue.json(counts)},
+        )
+
+    return factory.asset(
+        ALERTS,
+        Look(
+            description="Alerts of the day, with the features that weigh most; analysts judge them"
+            " in triage and with `whetstone verdict`.",
+            kinds=frozenset({"duckdb", "parquet"}),
+            columns=[dg.TableColumn(field.name, str(field.type)) for field in _SCHEMA],
+        ),
+        make,
+    )
+
+
+_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("alert_id", "detector", "model_version")),
+        *((name, pa.string()) for name in ("environment", "source", "unit")),
+        *((name, pa.timestamp("us")) for name in ("unit_start", "event_timestamp")),
+        *((name, pa.float64()) for name in ("score", "threshold")),
+    ]
+)
+
+
+def alerts_from(scorer: BundleScorer, rows: pa.Table) -> list[Alert]:
+    """Alerts with explanations from scored rows that are alerts."""
+    entity = entity_columns(scorer.view)
+    explanations = scorer.explain(rows)
+    return [
+        Alert(
+            alert_id=_alert_id(scorer.detector.name, row),
+            detector=scorer.detector.name,
+            model_version=row["model_version"],
+            environment=row["environment"],
+            source=scorer.source.name,
+            unit=row["unit"],
+            entity={name: str(row[name]) for name in entity},
+            unit_start=row["unit_start"],
+            event_timestamp=row["event_timestamp"],
+            score=row["score"],
+            threshold=row["threshold"],
+            explanation=[
+                {"feature": c.feature, "value": c.value, "contribution": c.contribution}
+                for c in why
+            ],
+        )
+        for row, why in zip(rows.to_pylist(), explanations, strict=True)
+    ]
+
+
+def _alert_id(detector: str, row: dict[str, Any]) -> str:
+    """The same unit keeps its alert, whichever model version finds it."""
+    at: datetime = row["event_timestamp"]
+    identity = "\x1f".join((detector, row["environment"], row["unit"], at.isoformat()))
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _table(alerts: list[Alert]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [{name: getattr(alert, name) for name in _SCHEMA.names} for alert in alerts], _SCHEMA
+    )

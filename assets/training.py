@@ -1,0 +1,337 @@
+"""Layers `training_set`, `model`, `evaluation` and `release`: from examples to a signed release."""
+
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assets.factory import Factory, Look, Made, Work
+from assets.golden import EVENTS
+from whetstone.catalog.catalog_pb2 import Definitions, Detector
+from whetstone.catalog.validation import entity_columns
+from whetstone.champions import record_champion
+from whetstone.engine import open_engine
+from whetstone.lake import Place
+from whetstone.releases import Bundle, pack, stamp, unpack
+from whetstone.sql import literal
+
+BUNDLE = "bundle.tar"
+_KEYS = ["environment", "unit", "event_timestamp"]
+
+
+def build(factory: Factory) -> list[dg.AssetsDefinition]:
+    """Four assets a detector."""
+    return [
+        asset
+        for detector in factory.catalog.detectors.values()
+        for asset in (
+            _training_set(factory, detector),
+            _model(factory, detector),
+            _evaluation(factory, detector),
+            _release(factory, detector),
+        )
+    ]
+
+
+def _look(detector: Detector, description: str, *kinds: str) -> Look:
+    return Look(description, frozenset(kinds), detector.owners, dict(detector.tags))
+
+
+def _training_set(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
+    catalog = factory.catalog
+
+    def make(work: Work) -> Made:
+        from feature_repo.store import apply, training_frame
+
+        lake = work.stores.lake
+        store = work.stores.features.open()
+        apply(
+            store,
+            Definitions(
+                sources=catalog.sources.values(),
+                feature_views=catalog.feature_views.values(),
+                golden_datasets=catalog.golden_datasets.values(),
+                detectors=catalog.detectors.values(),
+            ),
+            lake.root,
+        )
+        spine = pq.read_table(lake.part(Place("golden", detector.golden_dataset)))
+        table = training_frame(store, detector.name, spine)
+        with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
+            connection.register("joined", table)
+            connection.execute("CREATE TEMP TABLE training_set AS FROM joined")
+            content = staged.write(connection, "training_set")
+            manifest = work.commit(staged, content.version, content.rows)
+        return Made(
+            manifest,
+            {"dagster/row_count": content.rows, "features": len(detector.features)},
+        )
+
+    return factory.asset(
+        f"training_set/{detector.name}",
+        _look(
+            detector,
+            f"Examples of {detector.golden_dataset} with the features of {detector.display_name},"
+            " joined by Feast as of each example's time.",
+            "feast",
+            "parquet",
+        ),
+        make,
+    )
+
+
+def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
+    family = detector.WhichOneof("family")
+
+    def make(work: Work) -> Made:
+        from detectors.training import train
+
+        lake = work.stores.lake
+        training_set = pq.read_table(lake.part(Place("training_set", detector.name)))
+        trained = train(detector, training_set, detector.seed, work.say)
+        facts = trained.to_dict()
+        bundle = stamp(
+            Bundle(
+                graph=trained.model.export(),
+                threshold=trained.threshold,
+                definitions=factory.catalog.needed_by(detector),
+                feature_names=trained.features,
+                manifest={
+                    "detector": detector.name,
+                    "family": family,
+                    "seed": trained.seed,
+                    "code_version": work.node.code_version,
+                    "inputs": dict(work.inputs),
+                    "metrics": facts["metrics"]["test"],
+                    "counts": facts["counts"],
+                    "explanation_baselines": facts["explanation_baselines"],
+                },
+                model_card=_model_card(detector, facts),
+            )
+        )
+        version = bundle.manifest["version"]
+        with lake.stage(work.place) as staged:
+            staged.path(BUNDLE).write_bytes(pack(bundle))
+            manifest = work.commit(staged, version, facts["counts"]["train"]["n"], facts)
+        return Made(
+            manifest,
+            {
+                "version": version,
+                "threshold": trained.threshold,
+                "trained_on": dg.MetadataValue.json(facts["counts"]),
+                "model_card": dg.MetadataValue.md(bundle.model_card),
+            },
+        )
+
+    return factory.asset(
+        f"model/{detector.name}",
+        _look(detector, f"{detector.description}\n\nThe newest trained model.", "scikitlearn", "onnx"),
+        make,
+    )
+
+
+def _evaluation(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
+    asset = f"evaluation/{detector.name}"
+    key = dg.AssetKey(asset.split("/"))
+
+    def make(work: Work) -> Made:
+        from detectors.evaluation import Metrics, evaluate
+        from detectors.gate import decide
+
+        lake = work.stores.lake
+        place = Place("model", detector.name)
+        model = lake.manifest(place)
+        assert model is not None, "the plan makes it first"
+        challenger = unpack((lake.directory(place) / BUNDLE).read_bytes())
+        releases = work.stores.releases.open()
+        champion = releases.champion(detector.name)
+        core = verdicts = champion_metrics = None
+        if champion is not None:
+            pairs = _paired(factory, work, detector, challenger, releases.load(detector.name))
+            core, verdicts = pairs["test"], pairs["verdicts"]
+            if core is not None:
+                champion_metrics = evaluate(
+                    core.champion,
+                    core.positive,
+                    releases.load(detector.name).threshold,
+                    detector.seed,
+                    core.groups,
+                )
+        metrics = model.facts["metrics"]
+        decision = decide(
+            Metrics.from_dict(metrics["test"]),
+            champion_metrics,
+            core,
+            verdicts,
+            detector.gate,
+            detector.seed,
+        )
+        facts: dict[str, Any] = {
+            "gate": "passed" if decision.passed else "failed",
+            "reasons": decision.reasons,
+            "numbers": decision.numbers,
+            "champion": champion,
+            "challenger": model.version,
+            "metrics": metrics,
+            "baselines": model.facts["baselines"],
+            "ceiling": model.facts["ceiling"],
+            "duplicate_share": model.facts["duplicate_share"],
+            "counts": model.facts["counts"],
+        }
+        with lake.stage(work.place) as staged:
+            manifest = work.commit(staged, model.version, metrics["test"]["n"], facts)
+        return Made(
+            manifest,
+            _shown(facts),
+            checks=[
+                dg.AssetCheckResult(
+                    asset_key=key,
+                    check_name="champion_gate",
+                    passed=decision.passed,
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    metadata={
+                        "reasons": dg.MetadataValue.md(_bullets(decision.reasons)),
+                        "numbers": dg.MetadataValue.json(decision.numbers),
+                    },
+                )
+            ],
+        )
+
+    return factory.asset(
+        asset,
+        _look(
+            detector,
+            f"{detector.display_name} on held-out examples, beside model-free baselines and the"
+            " champion. The gate decides whether it is released.",
+            "onnx",
+            "python",
+        ),
+        make,
+        checks=[
+            dg.AssetCheckSpec(
+                "champion_gate",
+                asset=key,
+                blocking=True,
+                description="Not worse than the champion on the core test set and on verdicts.",
+            )
+        ],
+    )
+
+
+def _release(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
+    def make(work: Work) -> Made:
+        lake = work.stores.lake
+        packed = (lake.directory(Place("model", detector.name)) / BUNDLE).read_bytes()
+        bundle = unpack(packed)
+        version = bundle.manifest["version"]
+        releases = work.stores.releases.open()
+        before = releases.champion(detector.name)
+        releases.publish(packed, detector.name, version)
+        training_set = pq.read_table(lake.part(Place("training_set", detector.name)))
+        manifest = record_champion(lake, bundle, training_set, work.manifest(version, 0))
+        return Made(
+            manifest,
+            {
+                "version": version,
+                "replaces": before or "nothing",
+                "releases": len(releases.history(detector.name)),
+            },
+        )
+
+    return factory.asset(
+        f"release/{detector.name}",
+        _look(
+            detector,
+            f"The champion of {detector.display_name}: a signed bundle that environments pull.",
+            "onnx",
+            "tuf",
+        ),
+        make,
+    )
+
+
+def _paired(
+    factory: Factory, work: Work, detector: Detector, challenger: Bundle, champion: Bundle
+) -> dict[str, Any]:
+    """Both models' scores of the same held-out examples, by split; None where they differ.
+
+    The champion scores raw events by its own definitions, as it does in service.
+    """
+    from detectors.gate import PairedScores
+    from detectors.training import Split
+    from whetstone.scoring.run import BundleScorer
+
+    lake = work.stores.lake
+    training_set = lake.part(Place("training_set", detector.name))
+    events = lake.directory(Place("golden", detector.golden_dataset)) / EVENTS
+    new, old = BundleScorer(challenger), BundleScorer(champion)
+    if entity_columns(new.view) != entity_columns(old.view):
+        return {"test": None, "verdicts": None}
+    with open_engine(lake.root) as connection:
+        scored = old.score_events(connection, f"read_parquet({literal(str(events))})")
+        connection.register("champion", scored)
+        joined = connection.sql(
+            f"SELECT t.*, c.score AS champion_score FROM read_parquet({literal(str(training_set))}) t"
+            f" JOIN champion c USING ({', '.join(_KEYS)}) WHERE t.split IN ('test', 'verdicts')"
+            f" ORDER BY {', '.join(f't.{key}' for key in _KEYS)}"
+        ).to_arrow_table()
+    pairs: dict[str, Any] = {}
+    for name in ("test", "verdicts"):
+        rows = joined.filter(pa.compute.equal(joined["split"], name))  # pyright: ignore
+        split = Split.of(rows, name, detector.features)
+        pairs[name] = (
+            PairedScores(
+                split.positive,
+                new.score_features(rows),
+                rows["champion_score"].to_numpy(),
+                split.groups,
+            )
+            if rows.num_rows
+            else None
+        )
+    return pairs
+
+
+def _shown(facts: dict[str, Any]) -> dict[str, Any]:
+    test = facts["metrics"]["test"]
+    plots = {
+        name: float(test[name])
+        for name in ("average_precision", "precision", "recall", "f1", "auc")
+        if test[name] is not None
+    }
+    return {
+        **plots,
+        "dagster/row_count": test["n"],
+        "positives": test["positives"],
+        "gate": facts["gate"],
+        "gate_reasons": dg.MetadataValue.md(_bullets(facts["reasons"])),
+        "beside_baselines": dg.MetadataValue.md(_comparison(facts)),
+    }
+
+
+def _comparison(facts: dict[str, Any]) -> str:
+    measures = ("average_precision", "precision", "recall", "f1")
+    rows = {"**this model**": facts["metrics"]["test"], **facts["baselines"]}
+    lines = ["| scorer | " + " | ".join(measures) + " |", "|---" * (len(measures) + 1) + "|"]
+    for name, metrics in rows.items():
+        cells = ["–" if metrics[m] is None else f"{metrics[m]:.3f}" for m in measures]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _bullets(reasons: list[str]) -> str:
+    return "\n".join(f"- {reason}" for reason in reasons)
+
+
+def _model_card(detector: Detector, facts: dict[str, Any]) -> str:
+    test = facts["metrics"]["test"]
+    compared = _comparison({"metrics": facts["metrics"], "baselines": facts["baselines"]})
+    return (
+        f"# {detector.display_name}\n\n{detector.description}\n\n"
+        f"Trained on {facts['counts']['train']['n']} examples of `{detector.golden_dataset}`,"
+        f" judged on {test['n']} held-out examples ({test['positives']} positive)."
+        f" Scores from {facts['threshold']:.6g} on are alerts.\n\n{compared}\n\n"
+        f"{facts['duplicate_share']:.1%} of the test examples have feature values that also occur"
+        " in training.\n"
+    )

@@ -1,0 +1,83 @@
+"""Training: one file a model family, one interface (`detectors.interface`).
+
+Importing this package loads no training library; `family_of` loads that of the family it returns.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whetstone.catalog import catalog_pb2
+from whetstone.errors import CatalogError
+
+if TYPE_CHECKING:
+    from detectors.interface import Family
+
+# Module of this package, which is also the field of the `Detector` message -> class.
+_FAMILIES = {
+    "gradient_boosting": "GradientBoosting",
+    "pca_spe": "PcaSpe",
+    "isolation_forest": "IsolationForest",
+}
+_ROOT = Path(__file__).resolve().parent.parent
+# What a training result depends on beside the libraries; the rest of the runtime is not code
+# that trains.
+_TRAINING_CODE = ("detectors.", "whetstone.scoring.")
+
+
+def family_of(detector: catalog_pb2.Detector) -> "Family":
+    """The family that the definition names, with its parameters.
+
+    Raises:
+        CatalogError: the definition names none.
+    """
+    name = detector.WhichOneof("family")
+    if name is None:
+        raise CatalogError(
+            f"Detector {detector.name!r} names no model family: add one of {', '.join(_FAMILIES)}"
+        )
+    family = getattr(import_module(f"detectors.{name}"), _FAMILIES[name])
+    return family(getattr(detector, name))
+
+
+def code_version(family: str) -> str:
+    """Hash of the code that trains a family: its own module and all that this one and
+    `detectors.training` import from here, as far as it has a meaning (no comments, docstrings
+    or formatting). Nothing is imported to find out.
+
+    Raises:
+        CatalogError: there is no such family.
+    """
+    if family not in _FAMILIES:
+        raise CatalogError(f"No model family {family!r}: there are {', '.join(_FAMILIES)}")
+    sources: dict[str, str] = {}
+    waiting = [f"detectors.{family}", "detectors.training"]
+    while waiting:
+        module = waiting.pop()
+        if module not in sources:
+            tree = ast.parse(_ROOT.joinpath(*module.split(".")).with_suffix(".py").read_bytes())
+            sources[module] = meaning(tree)
+            waiting += _imports(tree)
+    return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
+
+
+def meaning(tree: ast.Module) -> str:
+    """The module without what does not change what it does; consumes `tree`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node, clean=False
+        ):
+            del node.body[0]
+    return ast.dump(tree)
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            if node.module.startswith(_TRAINING_CODE):
+                yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name.startswith(_TRAINING_CODE))

@@ -1,0 +1,194 @@
+"""Train a detector on its training set and judge the model by the rules that are never bent.
+
+Fitted on `train`, the threshold chosen on the benign examples of `validation`, judged once on
+`test`, beside baselines treated in the same way. Examples from verdicts are judged apart.
+"""
+
+# pyarrow builds most of its functions when it is imported, where pyright cannot see them.
+# pyright: reportAttributeAccessIssue=false
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors import family_of
+from detectors.baselines import Ceiling, baselines, duplicate_share, oracle_ceiling
+from detectors.evaluation import Metrics, choose_threshold, evaluate
+from detectors.interface import Examples, Model, benign_medians
+from whetstone.catalog import catalog_pb2
+from whetstone.errors import InputError, TrainingError
+from whetstone.scoring.matrix import feature_matrix
+
+SPLITS = ("train", "validation", "test", "verdicts")
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A model and how good it is.
+
+    Attributes:
+        model: the model.
+        threshold: scores that reach it are alerts.
+        metrics: by split: `test`, `validation` (on which the threshold was chosen) and, where
+            there are any, `verdicts`.
+        baselines: metrics on `test` by the name of the baseline, see `detectors.baselines`.
+        ceiling: what the best possible scorer would reach on `test`.
+        counts: by split, `n` and `positives`.
+        duplicate_share: share of test examples whose very feature values occur in training.
+        explanation_baselines: (d,) float32, the benign training medians.
+        features: the d features.
+        seed: of training and bootstrap.
+    """
+
+    model: Model
+    threshold: float
+    metrics: dict[str, Metrics]
+    baselines: dict[str, Metrics]
+    ceiling: Ceiling
+    counts: dict[str, dict[str, int]]
+    duplicate_share: float
+    explanation_baselines: NDArray[np.float32]
+    features: tuple[str, ...]
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the model, as JSON takes it."""
+        return {
+            "threshold": self.threshold,
+            "metrics": {split: metrics.to_dict() for split, metrics in self.metrics.items()},
+            "baselines": {name: metrics.to_dict() for name, metrics in self.baselines.items()},
+            "ceiling": self.ceiling.to_dict(),
+            "counts": self.counts,
+            "duplicate_share": self.duplicate_share,
+            "explanation_baselines": {
+                name: None if np.isnan(value) else float(value)
+                for name, value in zip(self.features, self.explanation_baselines, strict=True)
+            },
+            "seed": self.seed,
+        }
+
+
+def train(
+    detector: catalog_pb2.Detector,
+    training_set: pa.Table,
+    seed: int,
+    progress: Callable[[str], None] = lambda message: None,
+    warm_start: bytes | None = None,
+) -> Trained:
+    """Train a detector.
+
+    Args:
+        detector: what to train.
+        training_set: `positive`, `split`, the detector's features; `environment` and `unit`, whose
+            examples are resampled together in the intervals.
+        seed: equal tables and seeds give equal models.
+        progress: told in a few words what happens next.
+        warm_start: the graph of an earlier model, for families that can continue from one.
+
+    Raises:
+        CatalogError: the definition names no family.
+        InputError: the table lacks a column, or holds what cannot be used.
+        TrainingError: the examples do not suffice; the message says what to contribute.
+    """
+    family = family_of(detector)
+    splits = {split: Split.of(training_set, split, detector.features) for split in SPLITS}
+    learned, chosen, judged = (splits[name].examples for name in ("train", "validation", "test"))
+    progress(f"{detector.name}: fitting {len(learned)} examples of {len(learned.names)} features")
+    model = family.fit(learned, warm_start, seed)
+    benign = chosen.benign()
+    if not len(benign):
+        raise TrainingError(
+            f"{detector.name} has no benign validation examples to choose a threshold on: "
+            "contribute more benign activity, or hold out a larger validation share"
+        )
+    point = detector.operating_point
+    if point.WhichOneof("by") == "significance":
+        budget, threshold = point.significance, model.threshold(point.significance)
+    else:
+        budget = point.max_false_positive_rate
+        threshold = choose_threshold(model.score(benign.features), budget)
+    progress(f"{detector.name}: judging {len(judged)} test examples")
+    metrics = {
+        name: splits[name].judge(model.score(splits[name].examples.features), threshold, seed)
+        for name in ("test", "validation", "verdicts")
+        if name == "test" or len(splits[name].examples)
+    }
+    progress(f"{detector.name}: judging the baselines")
+    return Trained(
+        model=model,
+        threshold=threshold,
+        metrics=metrics,
+        baselines=_judged_baselines(learned, benign, splits["test"], budget, seed),
+        ceiling=oracle_ceiling(judged.features, splits["test"].positive),
+        counts={
+            name: {"n": len(split.examples), "positives": int(split.positive.sum())}
+            for name, split in splits.items()
+        },
+        duplicate_share=duplicate_share(learned.features, judged.features),
+        explanation_baselines=benign_medians(learned),
+        features=learned.names,
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The labelled examples of one split.
+
+    Attributes:
+        examples: n of them.
+        positive: (n,) bool, their labels.
+        groups: (n,) codes, equal for examples of the same environment and unit; None: unknown.
+    """
+
+    examples: Examples
+    positive: NDArray[np.bool_]
+    groups: NDArray[np.int64] | None
+
+    @staticmethod
+    def of(training_set: pa.Table, split: str, features: Sequence[str]) -> "Split":
+        """Take the rows of `split` out of a training set, with the columns `features`.
+
+        Raises:
+            InputError: as `train`.
+        """
+        for column in ("split", "positive"):
+            if column not in training_set.column_names:
+                raise InputError(f"The training set has no column {column!r}")
+            if training_set.column(column).null_count:
+                raise InputError(f"The training set has rows without {column!r}")
+        unknown = set(pc.unique(training_set.column("split")).to_pylist()) - set(SPLITS)
+        if unknown:
+            raise InputError(f"Unknown split {', '.join(sorted(unknown))}: use {', '.join(SPLITS)}")
+        rows = training_set.filter(pc.equal(training_set.column("split"), split))
+        positive = rows.column("positive").to_numpy().astype(bool)
+        examples = Examples(feature_matrix(rows, features), tuple(features), positive)
+        return Split(examples, positive, _groups(rows))
+
+    def judge(self, scores: NDArray[np.float64], threshold: float, seed: int) -> Metrics:
+        """Metrics of scores (n,) of these examples."""
+        return evaluate(scores, self.positive, threshold, seed, self.groups)
+
+
+def _groups(rows: pa.Table) -> NDArray[np.int64] | None:
+    if not {"environment", "unit"} <= set(rows.column_names):
+        return None
+    keys = pc.binary_join_element_wise(rows.column("environment"), rows.column("unit"), "|")
+    codes = pc.dictionary_encode(keys).combine_chunks()
+    return codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _judged_baselines(
+    learned: Examples, benign_validation: Examples, test: Split, budget: float, seed: int
+) -> dict[str, Metrics]:
+    """Baselines on the test split, each with its own threshold from the same budget."""
+    validation = baselines(learned, benign_validation, seed)
+    return {
+        name: test.judge(scores, choose_threshold(validation[name], budget), seed)
+        for name, scores in baselines(learned, test.examples, seed).items()
+    }

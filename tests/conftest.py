@@ -1,0 +1,39 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Public logs with labels that live outside the project (`WHETSTONE_DATA`)."""
+    path = Path(os.environ.get("WHETSTONE_DATA", ROOT.parent / "shared" / "data"))
+    assert path.is_dir(), f"{path} does not exist: set WHETSTONE_DATA to the directory of real logs"
+    return path
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A test that does not run proves nothing: in CI, skipping one fails the session."""
+    skipped = _skipped(session.config)
+    if skipped and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say why the session failed."""
+    if skipped := _skipped(config):
+        tests = "1 test was" if skipped == 1 else f"{skipped} tests were"
+        terminalreporter.write_line(f"{tests} skipped, which fails in CI", red=True)
+
+
+def _skipped(config: pytest.Config) -> int:
+    if os.environ.get("CI") != "true":
+        return 0
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", [])) if reporter else 0

@@ -1,0 +1,145 @@
+"""What is particular to one model family, and how families are found."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from detector_examples import FAMILIES, detector, examples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import detectors
+from detectors import code_version, family_of
+from detectors.gradient_boosting import GradientBoosting
+from detectors.interface import Examples
+from detectors.trees import floor_float32
+from whetstone.catalog import catalog_pb2
+from whetstone.errors import CatalogError, TrainingError
+
+
+def correlated(n: int, seed: int) -> np.ndarray:
+    """Benign units of twelve features that are driven by three causes, and a constant one."""
+    mixture = np.random.default_rng(0).normal(size=(3, 12))
+    rng = np.random.default_rng(seed)
+    logarithms = rng.normal(size=(n, 3)) @ mixture + 0.1 * rng.normal(size=(n, 12)) + 8
+    return np.column_stack([np.expm1(logarithms), np.zeros(n)]).astype(np.float32)
+
+
+def fitted_pca():
+    names = tuple(f"f{at}" for at in range(13))
+    family = family_of(detector("pca_spe"))
+    return family.fit(Examples(correlated(4000, seed=1), names, None), None, 0)
+
+
+@pytest.mark.parametrize("significance", [0.05, 0.01])
+def test_the_q_statistic_is_exceeded_as_often_as_its_significance_says(significance: float) -> None:
+    model = fitted_pca()
+    exceeded = model.score(correlated(20_000, seed=2)) >= model.threshold(significance)
+    assert exceeded.mean() == pytest.approx(significance, rel=0.35)
+
+
+def test_a_stricter_significance_has_a_higher_threshold() -> None:
+    model = fitted_pca()
+    assert model.threshold(0.001) > model.threshold(0.01) > model.threshold(0.5)
+
+
+def test_a_feature_never_seen_in_training_raises_the_pca_score() -> None:
+    model = fitted_pca()
+    usual = correlated(50, seed=3)
+    with_new = usual.copy()
+    with_new[:, 12] = 1
+    np.testing.assert_allclose(
+        model.score(with_new) - model.score(usual), np.log(2) ** 2, rtol=1e-4
+    )
+
+
+def test_a_significance_that_nothing_follows_from_is_refused() -> None:
+    exact = np.repeat(np.arange(40, dtype=np.float32), 2).reshape(40, 2)
+    model = family_of(detector("pca_spe")).fit(Examples(exact, ("a", "b"), None), None, 0)
+    with pytest.raises(TrainingError, match="max_false_positive_rate"):
+        model.threshold(0.01)
+
+
+@pytest.mark.parametrize("family", ["gradient_boosting", "isolation_forest"])
+def test_a_family_without_a_threshold_of_its_own_says_so(family: str) -> None:
+    model = family_of(detector(family)).fit(examples(), None, 0)
+    with pytest.raises(TrainingError, match="max_false_positive_rate"):
+        model.threshold(0.01)
+
+
+def test_supervised_training_without_attacks_says_what_to_contribute() -> None:
+    with pytest.raises(TrainingError, match="no positive training example: contribute"):
+        family_of(detector("gradient_boosting")).fit(examples().benign(), None, 0)
+
+
+@pytest.mark.parametrize("start", [0.1, 1.7e9, -3.3])
+def test_trees_tell_neighbouring_float32_apart(start: float) -> None:
+    values = [np.float32(start)]
+    for _ in range(9):
+        values.append(np.nextafter(values[-1], np.float32(np.inf)))
+    features = np.repeat(np.array(values, dtype=np.float32), 40)[:, None]
+    positive = np.arange(400) // 40 % 2 == 1
+    family = GradientBoosting(catalog_pb2.GradientBoosting(iterations=50))
+    model = family.fit(Examples(features, ("f",), positive), None, 0)
+    assert ((model.score(features) > 0.5) == positive).all()
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False, width=32))
+@settings(deadline=None)
+def test_a_lowered_threshold_decides_every_float32_as_before(threshold: float, x: float) -> None:
+    lowered = floor_float32(np.array([threshold]))[0]
+    assert (np.float32(x) <= lowered) == (x <= threshold)
+
+
+def test_a_definition_without_a_family_is_refused() -> None:
+    with pytest.raises(CatalogError, match="'nameless' names no model family"):
+        family_of(catalog_pb2.Detector(name="nameless"))
+
+
+def test_all_families_of_the_catalog_can_be_trained() -> None:
+    (oneof,) = catalog_pb2.Detector.DESCRIPTOR.oneofs
+    assert {field.name for field in oneof.fields} == set(FAMILIES)
+    for family in FAMILIES:
+        assert family_of(detector(family)) is not None
+
+
+def test_code_versions_differ_by_family_and_load_no_training_library() -> None:
+    code = (
+        "import sys, detectors;"
+        f"print(len({{detectors.code_version(name) for name in {FAMILIES}}}));"
+        "print(sorted({'sklearn', 'onnx', 'onnxruntime', 'torch'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[:2] == ["3", "[]"]
+
+
+@pytest.mark.parametrize(
+    ("module", "edit", "changed"),
+    [
+        ("detectors/pca_spe.py", ("_ROUNDING = 1e-12", "_ROUNDING = 1e-13"), {"pca_spe"}),
+        ("detectors/pca_spe.py", ("# The fewest", "# Fewest"), set()),
+        ("detectors/pca_spe.py", ('"""PCA on benign', '"""It is PCA on benign'), set()),
+        (
+            "detectors/trees.py",
+            ('"BRANCH_LEQ"', '"BRANCH_LT"'),
+            {"gradient_boosting", "isolation_forest"},
+        ),
+        ("whetstone/scoring/onnx.py", ("_BLOCK = 4096", "_BLOCK = 2048"), set(FAMILIES)),
+        ("detectors/evaluation.py", ("RESAMPLES = 200", "RESAMPLES = 300"), set(FAMILIES)),
+    ],
+)
+def test_a_family_has_a_new_code_version_when_code_it_uses_changes(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, module: str, edit: tuple[str, str], changed: set[str]
+) -> None:
+    root = detectors._ROOT
+    before = {family: code_version(family) for family in FAMILIES}
+    for folder in ("detectors", "whetstone/scoring"):
+        (tmp_path / folder).mkdir(parents=True)
+        for path in (root / folder).glob("*.py"):
+            (tmp_path / folder / path.name).write_text(path.read_text())
+    source = (tmp_path / module).read_text()
+    assert edit[0] in source
+    (tmp_path / module).write_text(source.replace(*edit))
+    monkeypatch.setattr(detectors, "_ROOT", tmp_path)
+    assert {family for family in FAMILIES if code_version(family) != before[family]} == changed

@@ -1,0 +1,289 @@
+"""The case store: every alert, every verdict.
+
+What a caller may rely on:
+
+1. `give_verdict` returns after the verdict is on disk (SQLite in WAL mode with a sync at each
+   commit, or Postgres). A verdict that was acknowledged is never lost and never counted twice.
+2. `replace_alerts` is how a day's scores enter; running a day again changes nothing, and no
+   verdict is ever dropped because a later model stays silent.
+3. Any number of processes may read and write at once.
+
+    store = CaseStore("sqlite:///cases.db")
+    store.replace_alerts(day, "ssh_bruteforce", alerts)
+    store.give_verdict(store.alert("3fa9").alert_id, "true_positive", by="ada")
+    store.decisions(["ssh_bruteforce"])
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    exists,
+    func,
+    not_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from triage import schema
+from triage.records import (
+    Alert,
+    Counts,
+    Decision,
+    State,
+    Verdict,
+    VerdictValue,
+    current,
+    decide,
+    fingerprint,
+)
+from triage.rows import alert_of, row_of, utc, verdict_of
+from whetstone.errors import InputError
+
+_A = schema.alerts.c
+_V = schema.verdicts.c
+_JUDGED = exists().where(_V.alert_id == _A.alert_id)
+_STATES: dict[State, ColumnElement[bool]] = {
+    "open": and_(_A.firing, not_(_JUDGED)),
+    "judged": _JUDGED,
+    "withdrawn": and_(not_(_A.firing), not_(_JUDGED)),
+}
+_NEWEST_FIRST = (_A.day.desc(), _A.score.desc(), _A.event_timestamp.desc(), _A.alert_id)
+
+
+class CaseStore:
+    """Alerts and verdicts of all environments, in SQLite or Postgres.
+
+    Args:
+        url: SQLAlchemy URL. Tables are created if they do not exist.
+
+    Raises:
+        InputError: The URL is neither SQLite nor Postgres.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._reader = schema.connect(url)
+        self._writer = self._reader.execution_options(writes=True)
+
+    def close(self) -> None:
+        """Close all connections; the store opens new ones when used again."""
+        self._reader.dispose()
+
+    def replace_alerts(self, day: date, detector: str, alerts: Sequence[Alert]) -> None:
+        """Make `alerts` the alerts that `detector` fires on `day`, in one transaction.
+
+        Alerts of that day and detector that no longer fire are withdrawn unless they carry a
+        verdict; they come back when they fire again.
+
+        Raises:
+            InputError: An alert is of another detector, has no number for a score, or comes twice.
+        """
+        rows = [row_of(alert, day, detector) for alert in alerts]
+        if len({row["alert_id"] for row in rows}) < len(rows):
+            raise InputError(f"alerts of {detector} on {day}: an alert_id comes twice")
+        rows.sort(key=lambda row: str(row["alert_id"]))
+        with self._writer.begin() as connection:
+            connection.execute(
+                update(schema.alerts)
+                .where(_A.day == day, _A.detector == detector)
+                .values(firing=False)
+            )
+            if rows:
+                connection.execute(_upsert(connection), rows)
+
+    def alerts(
+        self,
+        environment: str | None = None,
+        detector: str | None = None,
+        state: State | None = None,
+        limit: int = 100,
+    ) -> list[Alert]:
+        """The alert queue: newest day first, within a day the highest score first."""
+        if state is not None and state not in _STATES:
+            raise InputError(f"state {state!r}: one of {', '.join(_STATES)}")
+        query = select(schema.alerts).order_by(*_NEWEST_FIRST).limit(limit)
+        if environment is not None:
+            query = query.where(_A.environment == environment)
+        if detector is not None:
+            query = query.where(_A.detector == detector)
+        if state is not None:
+            query = query.where(_STATES[state])
+        with self._reader.begin() as connection:
+            return _read(connection, query)
+
+    def alert(self, alert_id: str) -> Alert:
+        """The alert of this id, or the only one whose id starts with it.
+
+        Raises:
+            InputError: None or several do; the message names candidates.
+        """
+        with self._reader.begin() as connection:
+            found = _read(connection, select(schema.alerts).where(_A.alert_id == alert_id))
+            if found:
+                return found[0]
+            prefixed = func.substr(_A.alert_id, 1, len(alert_id)) == alert_id
+            query = select(schema.alerts).order_by(*_NEWEST_FIRST).limit(6)
+            found = _read(connection, query.where(prefixed)) if alert_id else []
+            if len(found) == 1:
+                return found[0]
+            candidates = _named(found or _read(connection, query))
+        if found:
+            raise InputError(f"several alerts start with {alert_id!r}: {candidates}")
+        raise InputError(f"no alert {alert_id!r}; the newest are: {candidates or 'none at all'}")
+
+    def give_verdict(
+        self, alert_id: str, value: str, by: str, note: str = "", verdict_id: str | None = None
+    ) -> Verdict:
+        """Store a verdict durably and return it.
+
+        A `verdict_id` that is already stored, or the value that this analyst's latest verdict on
+        this alert has, stores nothing and returns the first. Another value supersedes the
+        analyst's earlier one, which stays in the history.
+
+        Args:
+            alert_id: The full id.
+            value: One of `VerdictValue`.
+            by: Who gives it.
+            note: Why.
+            verdict_id: Sent again when a request is repeated; drawn at random if not given.
+
+        Raises:
+            InputError: No such alert, value or analyst; or the verdict_id belongs to a different
+                verdict.
+        """
+        wanted = Verdict(
+            verdict_id=verdict_id or uuid.uuid4().hex,
+            alert_id=alert_id,
+            value=_value(value),
+            by=_text("by", by.strip(), 200, required=True),
+            at=datetime.now(UTC).replace(tzinfo=None),
+            note=_text("note", note, 10_000, required=False),
+        )
+        try:
+            with self._writer.begin() as connection:
+                return _store(connection, wanted)
+        except IntegrityError as error:
+            # Another process took the id for another alert at the same moment.
+            raise InputError(f"verdict_id {wanted.verdict_id!r} is taken") from error
+
+    def verdicts(self, detector: str | None = None, since: datetime | None = None) -> list[Verdict]:
+        """All verdicts ever given, superseded ones too, oldest first; `since` is included."""
+        query = select(schema.verdicts).order_by(_V.seq)
+        if detector is not None:
+            query = query.join(schema.alerts).where(_A.detector == detector)
+        if since is not None:
+            query = query.where(_V.at >= utc(since))
+        with self._reader.begin() as connection:
+            return [verdict_of(row) for row in connection.execute(query)]
+
+    def decisions(self, detectors: Sequence[str]) -> list[Decision]:
+        """What analysts decided on these detectors' alerts, in order of time and id.
+
+        Each analyst's latest verdict counts once. Conflicts are among them, with no value.
+        """
+        query = (
+            select(schema.alerts)
+            .where(_A.detector.in_(set(detectors)), _JUDGED)
+            .order_by(_A.event_timestamp, _A.alert_id)
+        )
+        with self._reader.begin() as connection:
+            judged = _read(connection, query)
+        return [decision for decision in map(decide, judged) if decision is not None]
+
+    def verdict_fingerprint(self, detectors: Sequence[str]) -> str:
+        """Hash of these detectors' decisions: equal as long as training would learn the same."""
+        return fingerprint(self.decisions(detectors))
+
+    def counts(self, environment: str | None = None, detector: str | None = None) -> Counts:
+        """How many alerts are in which state, and how many current verdicts of which value."""
+        chosen: list[ColumnElement[bool]] = []
+        if environment is not None:
+            chosen.append(_A.environment == environment)
+        if detector is not None:
+            chosen.append(_A.detector == detector)
+        with self._reader.begin() as connection:
+            states = {
+                state: connection.execute(
+                    select(func.count()).select_from(schema.alerts).where(condition, *chosen)
+                ).scalar_one()
+                for state, condition in _STATES.items()
+            }
+            query = select(schema.verdicts).join(schema.alerts).where(*chosen).order_by(_V.seq)
+            given = current(verdict_of(row) for row in connection.execute(query))
+        by_value = dict.fromkeys(VerdictValue, 0)
+        for verdict in given:
+            by_value[verdict.value] += 1
+        return Counts(**states, verdicts=by_value)
+
+
+def _store(connection: Connection, wanted: Verdict) -> Verdict:
+    # The lock on the alert makes two verdicts on it come one after the other (on SQLite the
+    # transaction holds the only write lock already).
+    alert = select(_A.alert_id).where(_A.alert_id == wanted.alert_id).with_for_update()
+    if connection.execute(alert).first() is None:
+        raise InputError(f"no alert {wanted.alert_id!r}: give the full id of an existing alert")
+    same_id = select(schema.verdicts).where(_V.verdict_id == wanted.verdict_id)
+    for row in connection.execute(same_id):
+        stored = verdict_of(row)
+        if (stored.alert_id, stored.value, stored.by) != (wanted.alert_id, wanted.value, wanted.by):
+            raise InputError(
+                f"verdict_id {wanted.verdict_id!r} is {stored.by}'s {stored.value} on alert "
+                f"{stored.alert_id}: a new verdict needs a new id"
+            )
+        return stored
+    latest = (
+        select(schema.verdicts)
+        .where(_V.alert_id == wanted.alert_id, _V.by == wanted.by)
+        .order_by(_V.seq.desc())
+        .limit(1)
+    )
+    for row in connection.execute(latest):
+        if row.value == wanted.value:
+            return verdict_of(row)
+    connection.execute(schema.verdicts.insert(), asdict(wanted))
+    return wanted
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Alert]:
+    """The alerts that `query` selects, in its order, with their current verdicts."""
+    rows = connection.execute(query).all()
+    ids = query.with_only_columns(_A.alert_id).subquery()
+    given = select(schema.verdicts).where(_V.alert_id.in_(select(ids.c.alert_id))).order_by(_V.seq)
+    by_alert: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in current(verdict_of(row) for row in connection.execute(given)):
+        by_alert[verdict.alert_id].append(verdict)
+    return [alert_of(row, tuple(by_alert[row.alert_id])) for row in rows]
+
+
+def _upsert(connection: Connection) -> Any:
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    insert = dialect.insert(schema.alerts)
+    new = {name: insert.excluded[name] for name in _A.keys() if name != "alert_id"}  # noqa: SIM118
+    return insert.on_conflict_do_update(index_elements=[_A.alert_id], set_=new)
+
+
+def _value(value: str) -> VerdictValue:
+    try:
+        return VerdictValue(value)
+    except ValueError:
+        raise InputError(f"verdict {value!r}: one of {', '.join(VerdictValue)}") from None
+
+
+def _text(name: str, text: str, longest: int, *, required: bool) -> str:
+    if (required and not text) or len(text) > longest or "\0" in text:
+        raise InputError(f"{name}: text of {1 if required else 0} to {longest} characters")
+    return text
+
+
+def _named(alerts: Iterable[Alert]) -> str:
+    return ", ".join(f"{a.alert_id} ({a.detector}, {a.environment}, {a.unit})" for a in alerts)

@@ -1,0 +1,137 @@
+"""What flows through triage: alerts, verdicts, and the decisions that follow from them.
+
+All instants are naive datetimes and mean UTC, as in the lake.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+State = Literal["open", "judged", "withdrawn"]
+
+
+class VerdictValue(StrEnum):
+    """What an analyst can say about an alert."""
+
+    TRUE_POSITIVE = "true_positive"
+    FALSE_POSITIVE = "false_positive"
+    BENIGN_EXPECTED = "benign_expected"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One analyst's word on one alert.
+
+    Attributes:
+        verdict_id: Unique; a client that repeats a request sends the same one again.
+        alert_id: The alert it is about.
+        value: What the analyst says.
+        by: Who says it.
+        at: When it was stored.
+        note: Why, in the analyst's words.
+    """
+
+    verdict_id: str
+    alert_id: str
+    value: VerdictValue
+    by: str
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A unit whose score reached its detector's threshold.
+
+    Attributes:
+        alert_id: Hex hash of detector, environment, unit and event_timestamp.
+        entity: Column to value, the columns of the unit's entity.
+        unit: The entity's values joined by `|`.
+        unit_start: Where the unit begins (equal to event_timestamp for an event).
+        event_timestamp: When the unit's features were known.
+        explanation: One `{feature, value, contribution}` a feature, largest first.
+        state: `judged` with a verdict; else `open` while it fires, `withdrawn` when no more.
+        verdicts: Each analyst's latest, oldest first. State and verdicts are the store's to fill.
+    """
+
+    alert_id: str
+    detector: str
+    model_version: str
+    environment: str
+    source: str
+    unit: str
+    entity: dict[str, Any]
+    unit_start: datetime
+    event_timestamp: datetime
+    score: float
+    threshold: float
+    explanation: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    state: State = "open"
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the analysts together say about an alert.
+
+    Attributes:
+        value: The decisive value; None, so no label to train on, where analysts conflict.
+        by: Who gave the decisive verdicts, oldest verdict first.
+        verdict_ids: Their verdicts, in the same order.
+        conflict: Some say attack, others say none.
+    """
+
+    alert: Alert
+    value: VerdictValue | None
+    by: list[str]
+    verdict_ids: list[str]
+    conflict: bool
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Alerts by state, and current verdicts by value (every value is a key)."""
+
+    open: int
+    judged: int
+    withdrawn: int
+    verdicts: dict[VerdictValue, int]
+
+
+def current(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    """Each analyst's latest verdict on each alert, in the order given (oldest first)."""
+    latest: dict[tuple[str, str], Verdict] = {}
+    for verdict in verdicts:
+        key = (verdict.alert_id, verdict.by)
+        latest.pop(key, None)
+        latest[key] = verdict
+    return tuple(latest.values())
+
+
+def decide(alert: Alert) -> Decision | None:
+    """The decision that follows from an alert's current verdicts; None if nobody is sure.
+
+    False positive and benign expected do not conflict: both say that this is no attack. The later
+    of them gives the value.
+    """
+    sure = [v for v in alert.verdicts if v.value is not VerdictValue.UNSURE]
+    if not sure:
+        return None
+    conflict = len({v.value is VerdictValue.TRUE_POSITIVE for v in sure}) > 1
+    return Decision(
+        alert=alert,
+        value=None if conflict else sure[-1].value,
+        by=[v.by for v in sure],
+        verdict_ids=[v.verdict_id for v in sure],
+        conflict=conflict,
+    )
+
+
+def fingerprint(decisions: Sequence[Decision]) -> str:
+    """Hash of what training would learn: alert and value, in any order, conflicts left out."""
+    lines = sorted(f"{d.alert.alert_id} {d.value}\n" for d in decisions if d.value is not None)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

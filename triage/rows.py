@@ -1,0 +1,73 @@
+"""Between the dataclasses of triage and the rows of the case store."""
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+from sqlalchemy import Row
+
+from triage.records import Alert, State, Verdict, VerdictValue
+from whetstone.errors import InputError
+
+
+def alert_of(row: Row[Any], given: tuple[Verdict, ...]) -> Alert:
+    """The alert of a row of `alerts`, with its current verdicts."""
+    columns = dict(row._mapping)
+    firing = columns.pop("firing")
+    del columns["day"]
+    state: State = "judged" if given else "open" if firing else "withdrawn"
+    return Alert(**columns, state=state, verdicts=given)
+
+
+def verdict_of(row: Row[Any]) -> Verdict:
+    """The verdict of a row of `verdicts`."""
+    return Verdict(
+        verdict_id=row.verdict_id,
+        alert_id=row.alert_id,
+        value=VerdictValue(row.value),
+        by=row.by,
+        at=row.at,
+        note=row.note,
+    )
+
+
+def row_of(alert: Alert, day: date, detector: str) -> dict[str, Any]:
+    """The row of `alerts` for an alert that fires.
+
+    Raises:
+        InputError: It is of another detector, or its score is no number.
+    """
+    if alert.detector != detector:
+        raise InputError(f"alert {alert.alert_id} is of {alert.detector}, not of {detector}")
+    if not (math.isfinite(alert.score) and math.isfinite(alert.threshold)):
+        raise InputError(f"alert {alert.alert_id}: score {alert.score} is not a finite number")
+    row = {key: value for key, value in vars(alert).items() if key not in ("state", "verdicts")}
+    return row | {
+        "day": day,
+        "firing": True,
+        "score": float(alert.score),
+        "threshold": float(alert.threshold),
+        "unit_start": utc(alert.unit_start),
+        "event_timestamp": utc(alert.event_timestamp),
+        "entity": _plain(alert.entity),
+        "explanation": _plain(alert.explanation),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it: numpy's numbers become Python's, instants text, no-numbers null."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in cast("Iterable[Any]", value)]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def utc(at: datetime) -> datetime:
+    """`at` as a naive datetime that means UTC."""
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at

@@ -1,0 +1,1 @@
+"""Whetstone's runtime: what the platform and every serviced environment share."""

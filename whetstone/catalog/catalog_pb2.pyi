@@ -1,0 +1,321 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FORMAT_UNSPECIFIED: _ClassVar[Format]
+    LINE: _ClassVar[Format]
+    JSON: _ClassVar[Format]
+FORMAT_UNSPECIFIED: Format
+LINE: Format
+JSON: Format
+
+class Source(_message.Message):
+    __slots__ = ("name", "display_name", "description", "owners", "tags", "format", "pattern", "accept", "fields", "event_time", "message", "max_reject_rate", "samples")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    OWNERS_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    PATTERN_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    MAX_REJECT_RATE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    description: str
+    owners: _containers.RepeatedScalarFieldContainer[str]
+    tags: _containers.ScalarMap[str, str]
+    format: Format
+    pattern: str
+    accept: Expression
+    fields: _containers.RepeatedCompositeFieldContainer[Field]
+    event_time: str
+    message: str
+    max_reject_rate: float
+    samples: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., format: _Optional[_Union[Format, str]] = ..., pattern: _Optional[str] = ..., accept: _Optional[_Union[Expression, _Mapping]] = ..., fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ..., event_time: _Optional[str] = ..., message: _Optional[str] = ..., max_reject_rate: _Optional[float] = ..., samples: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Expression(_message.Message):
+    __slots__ = ("index", "definition")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    index: _containers.RepeatedScalarFieldContainer[str]
+    definition: str
+    def __init__(self, index: _Optional[_Iterable[str]] = ..., definition: _Optional[str] = ...) -> None: ...
+
+class Field(_message.Message):
+    __slots__ = ("name", "display_name", "description", "data_type", "index", "definition", "personal_data", "required")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    DATA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    PERSONAL_DATA_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    description: str
+    data_type: str
+    index: _containers.RepeatedScalarFieldContainer[str]
+    definition: str
+    personal_data: bool
+    required: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., data_type: _Optional[str] = ..., index: _Optional[_Iterable[str]] = ..., definition: _Optional[str] = ..., personal_data: _Optional[bool] = ..., required: _Optional[bool] = ...) -> None: ...
+
+class FeatureView(_message.Message):
+    __slots__ = ("name", "display_name", "description", "owners", "tags", "source", "event", "window", "session", "features")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    OWNERS_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    description: str
+    owners: _containers.RepeatedScalarFieldContainer[str]
+    tags: _containers.ScalarMap[str, str]
+    source: str
+    event: EventUnit
+    window: WindowUnit
+    session: SessionUnit
+    features: _containers.RepeatedCompositeFieldContainer[Feature]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., source: _Optional[str] = ..., event: _Optional[_Union[EventUnit, _Mapping]] = ..., window: _Optional[_Union[WindowUnit, _Mapping]] = ..., session: _Optional[_Union[SessionUnit, _Mapping]] = ..., features: _Optional[_Iterable[_Union[Feature, _Mapping]]] = ...) -> None: ...
+
+class EventUnit(_message.Message):
+    __slots__ = ("entity",)
+    ENTITY_FIELD_NUMBER: _ClassVar[int]
+    entity: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, entity: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WindowUnit(_message.Message):
+    __slots__ = ("entity", "every")
+    ENTITY_FIELD_NUMBER: _ClassVar[int]
+    EVERY_FIELD_NUMBER: _ClassVar[int]
+    entity: _containers.RepeatedScalarFieldContainer[str]
+    every: str
+    def __init__(self, entity: _Optional[_Iterable[str]] = ..., every: _Optional[str] = ...) -> None: ...
+
+class SessionUnit(_message.Message):
+    __slots__ = ("key",)
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    def __init__(self, key: _Optional[str] = ...) -> None: ...
+
+class Feature(_message.Message):
+    __slots__ = ("name", "display_name", "description", "data_type", "definition")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    DATA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    description: str
+    data_type: str
+    definition: str
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., data_type: _Optional[str] = ..., definition: _Optional[str] = ...) -> None: ...
+
+class GoldenDataset(_message.Message):
+    __slots__ = ("name", "display_name", "description", "owners", "tags", "feature_view", "classes", "technique", "holdout")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    OWNERS_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_VIEW_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    TECHNIQUE_FIELD_NUMBER: _ClassVar[int]
+    HOLDOUT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    description: str
+    owners: _containers.RepeatedScalarFieldContainer[str]
+    tags: _containers.ScalarMap[str, str]
+    feature_view: str
+    classes: _containers.RepeatedCompositeFieldContainer[Class]
+    technique: str
+    holdout: Holdout
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., feature_view: _Optional[str] = ..., classes: _Optional[_Iterable[_Union[Class, _Mapping]]] = ..., technique: _Optional[str] = ..., holdout: _Optional[_Union[Holdout, _Mapping]] = ...) -> None: ...
+
+class Class(_message.Message):
+    __slots__ = ("name", "aliases", "positive")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    POSITIVE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    positive: bool
+    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., positive: _Optional[bool] = ...) -> None: ...
+
+class Holdout(_message.Message):
+    __slots__ = ("group", "time")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    group: GroupHoldout
+    time: TimeHoldout
+    def __init__(self, group: _Optional[_Union[GroupHoldout, _Mapping]] = ..., time: _Optional[_Union[TimeHoldout, _Mapping]] = ...) -> None: ...
+
+class GroupHoldout(_message.Message):
+    __slots__ = ("keys", "test_share", "validation_share")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    TEST_SHARE_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_SHARE_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    test_share: float
+    validation_share: float
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., test_share: _Optional[float] = ..., validation_share: _Optional[float] = ...) -> None: ...
+
+class TimeHoldout(_message.Message):
+    __slots__ = ("validation_from", "test_from")
+    VALIDATION_FROM_FIELD_NUMBER: _ClassVar[int]
+    TEST_FROM_FIELD_NUMBER: _ClassVar[int]
+    validation_from: str
+    test_from: str
+    def __init__(self, validation_from: _Optional[str] = ..., test_from: _Optional[str] = ...) -> None: ...
+
+class Detector(_message.Message):
+    __slots__ = ("name", "display_name", "description", "owners", "tags", "golden_dataset", "features", "gradient_boosting", "pca_spe", "isolation_forest", "operating_point", "gate", "seed")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    OWNERS_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    GOLDEN_DATASET_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_BOOSTING_FIELD_NUMBER: _ClassVar[int]
+    PCA_SPE_FIELD_NUMBER: _ClassVar[int]
+    ISOLATION_FOREST_FIELD_NUMBER: _ClassVar[int]
+    OPERATING_POINT_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    description: str
+    owners: _containers.RepeatedScalarFieldContainer[str]
+    tags: _containers.ScalarMap[str, str]
+    golden_dataset: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    gradient_boosting: GradientBoosting
+    pca_spe: PcaSpe
+    isolation_forest: IsolationForest
+    operating_point: OperatingPoint
+    gate: Gate
+    seed: int
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., golden_dataset: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., gradient_boosting: _Optional[_Union[GradientBoosting, _Mapping]] = ..., pca_spe: _Optional[_Union[PcaSpe, _Mapping]] = ..., isolation_forest: _Optional[_Union[IsolationForest, _Mapping]] = ..., operating_point: _Optional[_Union[OperatingPoint, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class GradientBoosting(_message.Message):
+    __slots__ = ("iterations", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    MAX_LEAF_NODES_FIELD_NUMBER: _ClassVar[int]
+    MIN_SAMPLES_LEAF_FIELD_NUMBER: _ClassVar[int]
+    L2_REGULARIZATION_FIELD_NUMBER: _ClassVar[int]
+    iterations: int
+    learning_rate: float
+    max_leaf_nodes: int
+    min_samples_leaf: int
+    l2_regularization: float
+    def __init__(self, iterations: _Optional[int] = ..., learning_rate: _Optional[float] = ..., max_leaf_nodes: _Optional[int] = ..., min_samples_leaf: _Optional[int] = ..., l2_regularization: _Optional[float] = ...) -> None: ...
+
+class PcaSpe(_message.Message):
+    __slots__ = ("explained_variance",)
+    EXPLAINED_VARIANCE_FIELD_NUMBER: _ClassVar[int]
+    explained_variance: float
+    def __init__(self, explained_variance: _Optional[float] = ...) -> None: ...
+
+class IsolationForest(_message.Message):
+    __slots__ = ("trees", "samples")
+    TREES_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    trees: int
+    samples: int
+    def __init__(self, trees: _Optional[int] = ..., samples: _Optional[int] = ...) -> None: ...
+
+class OperatingPoint(_message.Message):
+    __slots__ = ("max_false_positive_rate", "significance")
+    MAX_FALSE_POSITIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+    SIGNIFICANCE_FIELD_NUMBER: _ClassVar[int]
+    max_false_positive_rate: float
+    significance: float
+    def __init__(self, max_false_positive_rate: _Optional[float] = ..., significance: _Optional[float] = ...) -> None: ...
+
+class Gate(_message.Message):
+    __slots__ = ("min_average_precision", "tolerance")
+    MIN_AVERAGE_PRECISION_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    min_average_precision: float
+    tolerance: float
+    def __init__(self, min_average_precision: _Optional[float] = ..., tolerance: _Optional[float] = ...) -> None: ...
+
+class Environment(_message.Message):
+    __slots__ = ("name", "display_name", "description", "sources", "detectors")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    DETECTORS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    description: str
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    detectors: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., detectors: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Definitions(_message.Message):
+    __slots__ = ("sources", "feature_views", "golden_datasets", "detectors", "environments")
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_VIEWS_FIELD_NUMBER: _ClassVar[int]
+    GOLDEN_DATASETS_FIELD_NUMBER: _ClassVar[int]
+    DETECTORS_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENTS_FIELD_NUMBER: _ClassVar[int]
+    sources: _containers.RepeatedCompositeFieldContainer[Source]
+    feature_views: _containers.RepeatedCompositeFieldContainer[FeatureView]
+    golden_datasets: _containers.RepeatedCompositeFieldContainer[GoldenDataset]
+    detectors: _containers.RepeatedCompositeFieldContainer[Detector]
+    environments: _containers.RepeatedCompositeFieldContainer[Environment]
+    def __init__(self, sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., feature_views: _Optional[_Iterable[_Union[FeatureView, _Mapping]]] = ..., golden_datasets: _Optional[_Iterable[_Union[GoldenDataset, _Mapping]]] = ..., detectors: _Optional[_Iterable[_Union[Detector, _Mapping]]] = ..., environments: _Optional[_Iterable[_Union[Environment, _Mapping]]] = ...) -> None: ...

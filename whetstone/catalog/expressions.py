@@ -1,0 +1,220 @@
+"""Definitions as SQL expressions: parsed by DuckDB itself, checked against an allow-list.
+
+The parse tree comes from DuckDB's own parser (`json_serialize_sql`), so what is checked is exactly
+what will run: there is no second parser to disagree with it. Allowed are constants, raw fields
+(`$1`, `$2` …) or columns, operators, CASE, CAST, TRY, BETWEEN, lambdas and the functions below.
+Everything else (statements, subqueries, windows, file, network and setting functions) is refused.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+_PREFIX = "SELECT (\n"
+
+_SCALAR_FUNCTIONS = frozenset(
+    """
+    || + - * / // % ** ^ & | << >> ~~ !~~ ~~* !~~* ~~~ @> <@ !
+    abs acos array_length array_position ascii asin atan atan2 bit_count bit_xor bit_length
+    cardinality ceil ceiling chr coalesce concat concat_ws contains cos date_diff date_part
+    date_sub date_trunc datediff day dayofweek dayofyear decode degrees element_at ends_with
+    epoch epoch_ms epoch_us exp flatten floor format from_base64 greatest hash hex hour ifnull
+    isfinite isinf isnan isodow json_array_length json_extract json_extract_string json_type
+    json_valid lcase least left len length levenshtein list_any_value
+    list_avg list_contains list_count list_distinct list_extract list_filter list_max list_min
+    list_position list_reduce list_reverse list_slice list_sort list_sum list_transform
+    list_unique list_value ln log log10 log2 lower ltrim make_date make_timestamp map
+    map_from_entries md5 millisecond minute mod month nullif ord pow power
+    prefix printf quarter radians regexp_extract regexp_extract_all regexp_full_match
+    regexp_matches regexp_replace regexp_split_to_array replace reverse right round
+    rtrim second sha256 sign sin split split_part sqrt starts_with str_split strftime string_split
+    strip_accents strlen strpos strptime struct_extract struct_pack substr substring suffix tan
+    time_bucket to_days to_hours to_microseconds to_milliseconds to_minutes to_seconds
+    to_timestamp translate trim trunc try_strptime ucase unhex upper url_decode week
+    xor year
+    """.split()
+)
+_AGGREGATES = frozenset(
+    """
+    approx_count_distinct arg_max arg_min avg bool_and bool_or corr count
+    count_if count_star entropy kurtosis mad max mean median min mode quantile
+    quantile_cont quantile_disc regr_slope skewness stddev stddev_pop stddev_samp sum var_pop
+    var_samp variance
+    """.split()
+)
+_NODE_CLASSES = frozenset(
+    "BETWEEN CASE CAST COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA OPERATOR"
+    " PARAMETER TYPE".split()
+)
+_CONNECTIONS = threading.local()
+
+
+class ExpressionError(Exception):
+    """A definition is not an allowed expression; the message says which part."""
+
+
+@dataclass(frozen=True)
+class ParsedExpression:
+    """A checked definition.
+
+    Attributes:
+        definition: the text as written.
+        columns: names of the columns it reads.
+        parameters: numbers of the raw fields it reads (`$1` is 1).
+        aggregates: whether it aggregates over the events of a unit.
+        fingerprint: hash of its parse tree: equal for texts that differ in white space only.
+    """
+
+    definition: str
+    columns: frozenset[str]
+    parameters: frozenset[int]
+    aggregates: bool
+    fingerprint: str
+    parameter_spans: tuple[tuple[int, int, int], ...]
+
+    def with_parameters(self, replacement: dict[int, str]) -> str:
+        """The expression's SQL with each `$n` replaced by `replacement[n]`."""
+        encoded = self.definition.encode()
+        for start, length, number in sorted(self.parameter_spans, reverse=True):
+            encoded = encoded[:start] + replacement[number].encode() + encoded[start + length :]
+        return encoded.decode()
+
+
+def parse_expression(definition: str) -> ParsedExpression:
+    """Parse and check one definition.
+
+    Raises:
+        ExpressionError: it is empty, has a syntax error, is more than one expression, or uses
+            something that is not on the allow-list.
+    """
+    if not definition.strip():
+        raise ExpressionError("the definition is empty")
+    root = _parse(definition)
+    nodes = list(_nodes(root))
+    lambdas = frozenset(_lambda_names(nodes))
+    columns: set[str] = set()
+    spans: list[tuple[int, int, int]] = []
+    aggregates = False
+    for node in nodes:
+        kind = node["class"]
+        if kind not in _NODE_CLASSES:
+            raise ExpressionError(f"{_describe(kind)} is not allowed in a definition")
+        if kind == "FUNCTION":
+            aggregates |= _check_function(node)
+        elif kind == "COLUMN_REF":
+            if node["column_names"][0] not in lambdas:
+                columns.add(node["column_names"][0])
+        elif kind == "PARAMETER":
+            spans.append(_span(node))
+    return ParsedExpression(
+        definition=definition,
+        columns=frozenset(columns),
+        parameters=frozenset(number for _, _, number in spans),
+        aggregates=aggregates,
+        fingerprint=_fingerprint(root),
+        parameter_spans=tuple(spans),
+    )
+
+
+def _parse(definition: str) -> dict[str, Any]:
+    connection = getattr(_CONNECTIONS, "connection", None)
+    if connection is None:
+        connection = _CONNECTIONS.connection = duckdb.connect()
+        connection.execute("SET enable_external_access = false")
+    # The newline ends a trailing comment; the parentheses expose anything but one expression.
+    text = f"{_PREFIX}{definition}\n)"
+    row = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [text]).fetchone()
+    tree = json.loads(row[0])
+    if tree.get("error"):
+        raise ExpressionError(f"not a SQL expression: {tree['error_message']}")
+    select = tree["statements"][0]["node"]
+    one_expression = (
+        len(tree["statements"]) == 1
+        and select["type"] == "SELECT_NODE"
+        and len(select["select_list"]) == 1
+        and select["from_table"]["type"] == "EMPTY"
+        and not any(select[part] for part in ("where_clause", "having", "qualify", "sample"))
+        and not select["modifiers"]
+        and not select["group_expressions"]
+        and not select["select_list"][0].get("alias")
+    )
+    if not one_expression:
+        raise ExpressionError("a definition is one expression, not a query")
+    return select["select_list"][0]
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every expression node below a parse tree; a node is what carries a class."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list):
+            stack.extend(item)  # pyright: ignore[reportUnknownArgumentType]
+        elif isinstance(item, dict):
+            if "class" in item:
+                yield item
+            stack.extend(item.values())  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _lambda_names(nodes: list[dict[str, Any]]) -> Iterator[str]:
+    for node in nodes:
+        if node["class"] == "LAMBDA":
+            for left in _nodes(node["lhs"]):
+                if left["class"] == "COLUMN_REF":
+                    yield left["column_names"][0]
+
+
+def _check_function(node: dict[str, Any]) -> bool:
+    """Whether an allowed function is an aggregate; raises for one that is not allowed."""
+    name = node["function_name"].lower()
+    if node["schema"] or node["catalog"]:
+        raise ExpressionError(f"function {node['schema']}.{name} is not allowed: no schemas")
+    if name in _AGGREGATES:
+        return True
+    if name not in _SCALAR_FUNCTIONS:
+        raise ExpressionError(
+            f"function {name} is not allowed; `whetstone catalog check --functions` lists those"
+            " that are"
+        )
+    return False
+
+
+def allowed_functions() -> tuple[frozenset[str], frozenset[str]]:
+    """The scalar functions and the aggregates that definitions may use."""
+    return _SCALAR_FUNCTIONS, _AGGREGATES
+
+
+def _span(node: dict[str, Any]) -> tuple[int, int, int]:
+    identifier = node["identifier"]
+    if not identifier.isdigit() or int(identifier) < 1:
+        raise ExpressionError(f"${identifier} is not a raw field: write $1, $2 … as in `index`")
+    start = node["query_location"] - len(_PREFIX)
+    length = node["query_location_length"]
+    if length != len(identifier) + 1:
+        raise ExpressionError("? is not a raw field: write $1, $2 … as in `index`")
+    return start, length, int(identifier)
+
+
+def _describe(kind: str) -> str:
+    words = {"SUBQUERY": "a subquery", "WINDOW": "a window function", "STAR": "*"}
+    return words.get(kind, kind.lower())
+
+
+def _fingerprint(root: dict[str, Any]) -> str:
+    def bare(value: Any) -> Any:
+        if isinstance(value, list):
+            return [bare(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(value, dict):
+            return {
+                key: bare(item)
+                for key, item in value.items()  # pyright: ignore[reportUnknownVariableType]
+                if not str(key).startswith("query_location")  # pyright: ignore[reportUnknownArgumentType]
+            }
+        return value
+
+    return hashlib.sha256(json.dumps(bare(root), sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,83 @@
+"""Hashes of what definitions mean: the code versions of the assets that are made from them.
+
+Words for people (comments, white space, `display_name`, `description`, owners, tags, samples) never
+enter a hash; expressions enter by their parse tree.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+from google.protobuf.message import Message
+
+from whetstone.catalog.catalog_pb2 import Detector, Expression, Feature, FeatureView, Field, Source
+from whetstone.catalog.expressions import parse_expression
+from whetstone.catalog.validation import entity_columns
+
+_FOR_PEOPLE = ("display_name", "description", "owners", "tags", "samples", "max_reject_rate")
+
+
+def source_hash(source: Source, fields: Iterable[str] | None = None) -> str:
+    """What parsing a source means; with `fields`, only as far as those fields are concerned."""
+    wanted = None if fields is None else {*fields, source.event_time}
+    return _hash(
+        "source",
+        source.format,
+        source.pattern,
+        _expression(source.accept) if source.HasField("accept") else "",
+        *(
+            part
+            for field in sorted(source.fields, key=lambda f: f.name)
+            if wanted is None or field.name in wanted or field.required
+            for part in (field.name, field.data_type, str(field.required), _expression(field))
+        ),
+    )
+
+
+def view_hash(view: FeatureView, features: Iterable[str] | None = None) -> str:
+    """What computing a view means; with `features`, only as far as those are concerned."""
+    wanted = None if features is None else set(features)
+    return _hash(
+        "view",
+        view.source,
+        view.WhichOneof("unit"),
+        view.window.every,
+        *entity_columns(view),
+        *(
+            part
+            for feature in sorted(view.features, key=lambda f: f.name)
+            if wanted is None or feature.name in wanted
+            for part in _feature(feature)
+        ),
+    )
+
+
+def used_hash(source: Source, view: FeatureView, detector: Detector) -> str:
+    """What a detector uses of its source and view: its features and the fields that they read."""
+    fields = set(entity_columns(view))
+    for feature in view.features:
+        if feature.name in detector.features:
+            fields |= parse_expression(feature.definition).columns
+    return _hash(source_hash(source, fields), view_hash(view, detector.features))
+
+
+def message_hash(message: Message) -> str:
+    """A message without its words for people."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    for name in _FOR_PEOPLE:
+        if name in copy.DESCRIPTOR.fields_by_name:
+            copy.ClearField(name)
+    return hashlib.sha256(copy.SerializeToString(deterministic=True)).hexdigest()[:16]
+
+
+def _feature(feature: Feature) -> tuple[str, ...]:
+    return feature.name, feature.data_type, parse_expression(feature.definition).fingerprint
+
+
+def _expression(part: Expression | Field) -> str:
+    return _hash(*part.index, parse_expression(part.definition).fingerprint)
+
+
+def _hash(*parts: object) -> str:
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,370 @@
+"""What makes a catalog valid beyond its grammar; every problem names file, line and field."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import duckdb
+
+from whetstone.catalog.catalog_pb2 import (
+    JSON,
+    LINE,
+    Detector,
+    Environment,
+    FeatureView,
+    GoldenDataset,
+    Source,
+)
+from whetstone.catalog.expressions import ExpressionError, ParsedExpression, parse_expression
+from whetstone.catalog.textproto import Located
+from whetstone.errors import CatalogError
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_GROUP = re.compile(r"\(\?P<([A-Za-z_]\w*)>")
+_DURATION = re.compile(r"([1-9]\d*)(s|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_FIELD_TYPES = frozenset(
+    "BOOLEAN TINYINT SMALLINT INTEGER BIGINT UBIGINT DOUBLE VARCHAR TIMESTAMP DATE VARCHAR[]"
+    " BIGINT[] DOUBLE[]".split()
+)
+_FEATURE_TYPES = frozenset("BOOLEAN INTEGER BIGINT DOUBLE".split())
+# Columns that every event and every unit carries beside its own.
+EVENT_COLUMNS = {
+    "environment": "VARCHAR",
+    "event_time": "TIMESTAMP",
+    "raw_file": "VARCHAR",
+    "raw_line": "BIGINT",
+    "raw_hash": "UBIGINT",
+}
+UNIT_COLUMNS = ("environment", "unit", "unit_start", "event_timestamp")
+
+Problems = Iterator[CatalogError]
+
+
+def check(
+    sources: Mapping[str, Located[Source]],
+    views: Mapping[str, Located[FeatureView]],
+    golden: Mapping[str, Located[GoldenDataset]],
+    detectors: Mapping[str, Located[Detector]],
+    environments: Mapping[str, Located[Environment]],
+) -> list[CatalogError]:
+    """All problems of a catalog, in the order of the layers."""
+    problems: list[CatalogError] = []
+    for source in sources.values():
+        problems += _check_source(source)
+    for view in views.values():
+        problems += _check_view(view, sources)
+    for dataset in golden.values():
+        problems += _check_golden(dataset, views)
+    for detector in detectors.values():
+        problems += _check_detector(detector, golden, views)
+    for environment in environments.values():
+        problems += _check_environment(environment, sources, detectors)
+    return problems
+
+
+def seconds_of(duration: str) -> int | None:
+    """Seconds of a duration such as "5m"; None when it is not one."""
+    found = _DURATION.fullmatch(duration)
+    return int(found[1]) * _SECONDS[found[2]] if found else None
+
+
+def _check_name(located: Located[Source] | Located[FeatureView]) -> Problems:
+    if not _NAME.fullmatch(located.message.name):
+        yield located.error("name", "write lower-case letters, digits and _, at most 63")
+
+
+def _check_source(located: Located[Source]) -> Problems:
+    source = located.message
+    yield from _check_name(located)
+    if source.format not in (LINE, JSON):
+        yield located.error("format", "write LINE or JSON")
+        return
+    known = {"@day"}
+    if source.format == LINE:
+        problem = _pattern_problem(source.pattern)
+        if problem:
+            yield located.error("pattern", problem)
+            return
+        known |= set(_GROUP.findall(source.pattern))
+    elif source.pattern:
+        yield located.error("pattern", "belongs to format LINE only")
+    names = [field.name for field in source.fields]
+    yield from _check_unique(located, "fields", names)
+    for number, field in enumerate(source.fields):
+        path = f"fields[{number}]"
+        if not _NAME.fullmatch(field.name) or (
+            field.name in EVENT_COLUMNS and field.name != source.event_time
+        ):
+            yield located.error(f"{path}.name", f"{field.name!r} cannot name a field")
+        if field.data_type not in _FIELD_TYPES:
+            yield located.error(f"{path}.data_type", f"write one of {_listed(_FIELD_TYPES)}")
+            continue
+        yield from _check_raw_expression(
+            located, path, field.index, field.definition, field.data_type, known
+        )
+    if source.HasField("accept"):
+        accept = source.accept
+        yield from _check_raw_expression(
+            located, "accept", accept.index, accept.definition, "BOOLEAN", known
+        )
+    clocks = [field for field in source.fields if field.name == source.event_time]
+    if source.event_time != "event_time" or not clocks:
+        yield located.error("event_time", "must be `event_time`, and a field of that name be there")
+    elif clocks[0].data_type != "TIMESTAMP":
+        yield located.error("event_time", "its field must have data_type TIMESTAMP")
+    if source.message and source.message not in names:
+        yield located.error("message", f"there is no field {source.message!r}")
+
+
+def _pattern_problem(pattern: str) -> str | None:
+    if not _GROUP.search(pattern):
+        return "format LINE needs a pattern with named groups, (?P<name>…)"
+    names = _GROUP.findall(pattern)
+    if len(set(names)) != len(names):
+        return "two groups have the same name"
+    try:
+        # RE2 is what will run it, so RE2 is what judges it.
+        duckdb.execute("SELECT regexp_matches('', $1)", [pattern]).fetchall()
+    except duckdb.Error as error:
+        return f"not an RE2 pattern: {error}"
+    return None
+
+
+def _check_raw_expression(
+    located: Located[Source],
+    path: str,
+    index: Sequence[str],
+    definition: str,
+    data_type: str,
+    known: set[str],
+) -> Problems:
+    for number, raw in enumerate(index):
+        unknown = raw not in known if located.message.format == LINE else raw.startswith("@")
+        if unknown and raw != "@day":
+            yield located.error(
+                f"{path}.index[{number}]", f"there is no raw field {raw!r}; known: {_listed(known)}"
+            )
+    parsed = yield from _check_expression(located, f"{path}.definition", definition)
+    if not parsed:
+        return
+    where = f"{path}.definition"
+    if parsed.columns:
+        yield located.error(where, f"{_listed(parsed.columns)}: write $1, $2 … and name in `index`")
+    elif parsed.aggregates:
+        yield located.error(where, "a field cannot aggregate; features do")
+    elif any(number > len(index) for number in parsed.parameters):
+        yield located.error(where, f"${max(parsed.parameters)} has no entry in `index`")
+    else:
+        raw = {number: "NULL::VARCHAR" for number in parsed.parameters}
+        yield from _check_types(
+            located, where, f"TRY_CAST((\n{parsed.with_parameters(raw)}\n) AS {data_type})", {}
+        )
+
+
+def _check_view(
+    located: Located[FeatureView], sources: Mapping[str, Located[Source]]
+) -> Problems:
+    view = located.message
+    yield from _check_name(located)
+    if view.source not in sources:
+        yield located.error("source", f"there is no source {view.source!r}")
+        return
+    columns = event_columns(sources[view.source].message)
+    kind = view.WhichOneof("unit")
+    if kind is None:
+        yield located.error("unit", "write event {…}, window {…} or session {…}")
+        return
+    for path, name in _entity_paths(view):
+        if name not in columns:
+            yield located.error(path, f"source {view.source} has no field {name!r}")
+    if not entity_columns(view):
+        yield located.error(kind, "name at least one entity field")
+    if kind == "window":
+        every = seconds_of(view.window.every)
+        if not every or 86400 % every:
+            yield located.error("window.every", 'write a duration that divides a day, such as "5m"')
+    names = [feature.name for feature in view.features]
+    yield from _check_unique(located, "features", names)
+    for number, feature in enumerate(view.features):
+        path = f"features[{number}]"
+        reserved = (*UNIT_COLUMNS, *entity_columns(view))
+        if not _NAME.fullmatch(feature.name) or feature.name in reserved:
+            yield located.error(f"{path}.name", f"{feature.name!r} cannot name a feature")
+        if feature.data_type not in _FEATURE_TYPES:
+            yield located.error(f"{path}.data_type", f"write one of {_listed(_FEATURE_TYPES)}")
+            continue
+        where = f"{path}.definition"
+        parsed = yield from _check_expression(located, where, feature.definition)
+        if not parsed:
+            continue
+        if parsed.parameters:
+            yield located.error(where, "$1 belongs to sources; write the names of fields here")
+        elif unknown := parsed.columns - columns.keys():
+            yield located.error(where, f"source {view.source} has no field {_listed(unknown)}")
+        elif parsed.aggregates != (kind != "event"):
+            yield located.error(
+                where,
+                "features of an event cannot aggregate"
+                if kind == "event"
+                else f"features of a {kind} aggregate over its events, such as count(*)",
+            )
+        else:
+            yield from _check_types(
+                located,
+                where,
+                f"TRY_CAST((\n{parsed.definition}\n) AS {feature.data_type})",
+                columns,
+            )
+
+
+def _check_golden(
+    located: Located[GoldenDataset], views: Mapping[str, Located[FeatureView]]
+) -> Problems:
+    dataset = located.message
+    if not _NAME.fullmatch(dataset.name):
+        yield located.error("name", "write lower-case letters, digits and _, at most 63")
+    if dataset.feature_view not in views:
+        yield located.error("feature_view", f"there is no feature view {dataset.feature_view!r}")
+        return
+    labels = [label for c in dataset.classes for label in (c.name, *c.aliases)]
+    yield from _check_unique(located, "classes", labels)
+    if not any(c.positive for c in dataset.classes) or all(c.positive for c in dataset.classes):
+        yield located.error("classes", "name at least one positive class and one that is not")
+    holdout = dataset.holdout
+    match holdout.WhichOneof("by"):
+        case "group":
+            entity = entity_columns(views[dataset.feature_view].message)
+            for number, key in enumerate(holdout.group.keys):
+                if key not in (*entity, "environment"):
+                    yield located.error(
+                        f"holdout.group.keys[{number}]", f"the unit has no entity {key!r}"
+                    )
+            if not holdout.group.keys:
+                yield located.error("holdout.group.keys", "name what stays together")
+            shares = (holdout.group.test_share, holdout.group.validation_share)
+            if not (0 < shares[0] < 1 and 0 < shares[1] < 1 and sum(shares) < 1):
+                yield located.error("holdout.group", "shares lie between 0 and 1, their sum below 1")
+        case "time":
+            instants = (holdout.time.validation_from, holdout.time.test_from)
+            if any(_instant(text) is None for text in instants) or instants[0] >= instants[1]:
+                yield located.error("holdout.time", "write validation_from < test_from, ISO 8601")
+        case _:
+            yield located.error("holdout", "write group {…} or time {…}: held out is for ever")
+
+
+def _check_detector(
+    located: Located[Detector],
+    golden: Mapping[str, Located[GoldenDataset]],
+    views: Mapping[str, Located[FeatureView]],
+) -> Problems:
+    detector = located.message
+    if not _NAME.fullmatch(detector.name):
+        yield located.error("name", "write lower-case letters, digits and _, at most 63")
+    if detector.golden_dataset not in golden:
+        yield located.error(
+            "golden_dataset", f"there is no golden dataset {detector.golden_dataset!r}"
+        )
+        return
+    view = golden[detector.golden_dataset].message.feature_view
+    known = {feature.name for feature in views[view].message.features} if view in views else set()
+    for number, name in enumerate(detector.features):
+        if name not in known:
+            yield located.error(f"features[{number}]", f"view {view} has no feature {name!r}")
+    yield from _check_unique(located, "features", list(detector.features))
+    if not detector.features:
+        yield located.error("features", "name the features it uses")
+    if detector.WhichOneof("family") is None:
+        yield located.error("family", "write gradient_boosting, pca_spe or isolation_forest {…}")
+    operating_point = detector.operating_point
+    match operating_point.WhichOneof("by"):
+        case "max_false_positive_rate":
+            value, name = operating_point.max_false_positive_rate, "max_false_positive_rate"
+        case "significance":
+            value, name = operating_point.significance, "significance"
+            if detector.WhichOneof("family") != "pca_spe":
+                yield located.error("operating_point", "only pca_spe has a threshold of its own")
+        case _:
+            yield located.error("operating_point", "write max_false_positive_rate")
+            return
+    if not 0 < value < 1:
+        yield located.error(f"operating_point.{name}", "lies between 0 and 1")
+
+
+def _check_environment(
+    located: Located[Environment],
+    sources: Mapping[str, Located[Source]],
+    detectors: Mapping[str, Located[Detector]],
+) -> Problems:
+    environment = located.message
+    for number, name in enumerate(environment.sources):
+        if name not in sources:
+            yield located.error(f"sources[{number}]", f"there is no source {name!r}")
+    for number, name in enumerate(environment.detectors):
+        if name not in detectors:
+            yield located.error(f"detectors[{number}]", f"there is no detector {name!r}")
+
+
+def event_columns(source: Source) -> dict[str, str]:
+    """Name and DuckDB type of every column of a source's events."""
+    return {**EVENT_COLUMNS, **{field.name: field.data_type for field in source.fields}}
+
+
+def entity_columns(view: FeatureView) -> tuple[str, ...]:
+    """The fields that name a view's unit, without the environment."""
+    match view.WhichOneof("unit"):
+        case "event":
+            return tuple(view.event.entity)
+        case "window":
+            return tuple(view.window.entity)
+        case _:
+            return (view.session.key,) if view.session.key else ()
+
+
+def _entity_paths(view: FeatureView) -> list[tuple[str, str]]:
+    kind = view.WhichOneof("unit")
+    if kind == "session":
+        return [("session.key", view.session.key)]
+    return [(f"{kind}.entity[{i}]", name) for i, name in enumerate(entity_columns(view))]
+
+
+def _check_expression(
+    located: Located[Source] | Located[FeatureView], path: str, definition: str
+) -> Iterator[CatalogError]:  # pyright: ignore[reportInvalidReturnType]
+    try:
+        return parse_expression(definition)
+    except ExpressionError as error:
+        yield located.error(path, str(error))
+        return None
+
+
+def _check_types(
+    located: Located[Source] | Located[FeatureView], path: str, sql: str, columns: dict[str, str]
+) -> Problems:
+    relation = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items()) or "1 AS x"
+    with duckdb.connect(config={"enable_external_access": False}) as connection:
+        try:
+            connection.execute(f"EXPLAIN SELECT {sql} FROM (SELECT {relation})")
+        except duckdb.Error as error:
+            yield located.error(path, str(error).split("\n")[0])
+
+
+def _check_unique(
+    located: Located[Source] | Located[FeatureView] | Located[GoldenDataset] | Located[Detector],
+    path: str,
+    names: Sequence[str],
+) -> Problems:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield located.error(f"{path}[{number}]", f"{name!r} stands twice")
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _listed(names: Sequence[str] | frozenset[str] | set[str]) -> str:
+    return ", ".join(sorted(names))

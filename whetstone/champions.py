@@ -1,0 +1,54 @@
+"""The champion in the lake: which release is in service and what it was trained on."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from whetstone.errors import NotReadyError
+from whetstone.lake import Lake, Manifest, Place
+from whetstone.releases import Bundle
+from whetstone.scoring.run import BundleScorer
+
+_REFERENCE_ROWS = 50_000
+
+
+def record_champion(
+    lake: Lake, bundle: Bundle, training_set: pa.Table, manifest: Manifest
+) -> Manifest:
+    """Record a release as the one in service, with its reference: benign training rows, scored.
+
+    Drift is measured against that reference.
+    """
+    benign = training_set.filter(
+        pc.and_(pc.equal(training_set["split"], "train"), pc.invert(training_set["positive"]))
+    ).slice(0, _REFERENCE_ROWS)
+    scorer = BundleScorer(bundle)
+    reference = benign.append_column("score", pa.array(scorer.score_features(benign)))
+    place = Place("release", scorer.detector.name)
+    with lake.stage(place) as staged:
+        for name in ("part.parquet", _reference(scorer.version)):
+            pq.write_table(reference, staged.path(name))
+        return staged.commit(replace(manifest, version=scorer.version, rows=reference.num_rows))
+
+
+def restore_champion(lake: Lake, detector: str, version: str) -> Manifest:
+    """Record that an earlier release is in service again.
+
+    Raises:
+        NotReadyError: that release was never recorded here.
+    """
+    place = Place("release", detector)
+    now = lake.manifest(place)
+    kept = lake.directory(place) / _reference(version)
+    if now is None or not kept.exists():
+        raise NotReadyError(f"release {version} of {detector} was never in service here")
+    with lake.stage(place) as staged:
+        reference = pq.read_table(kept)
+        pq.write_table(reference, staged.path("part.parquet"))
+        return staged.commit(replace(now, version=version, rows=reference.num_rows))
+
+
+def _reference(version: str) -> str:
+    return f"reference-{version}.parquet"

@@ -1,0 +1,38 @@
+"""DuckDB as the engine: one in-memory connection a piece of work, bounded and closed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from whetstone.settings import settings
+
+
+@contextmanager
+def open_engine(lake: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB within the memory limit of the settings, in UTC.
+
+    Definitions are hostile input: the connection reaches no file but those below `lake`, no
+    network and no extension, and its configuration cannot be changed any more.
+    """
+    with TemporaryDirectory(prefix="whetstone-duckdb-") as spill:
+        config: dict[str, str | int | bool | list[str]] = {
+            "memory_limit": settings().memory_limit,
+            "temp_directory": spill,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        if settings().threads:
+            config["threads"] = settings().threads
+        connection = duckdb.connect(config=config)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            if lake is not None:
+                connection.execute("SET allowed_directories = $1", [[f"{lake}/"]])
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            yield connection
+        finally:
+            connection.close()

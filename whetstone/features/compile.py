@@ -1,0 +1,50 @@
+"""A feature view's definition as SQL over events (pure)."""
+
+from collections.abc import Sequence
+
+from whetstone.catalog.catalog_pb2 import FeatureView
+from whetstone.catalog.validation import entity_columns, seconds_of
+from whetstone.sql import columns, identifier
+
+
+def features_sql(
+    view: FeatureView, relation: str, features: Sequence[str] | None = None
+) -> str:
+    """SQL that computes features of units from a relation of events.
+
+    Args:
+        view: a validated definition.
+        relation: name of the relation of events.
+        features: the features wanted, by name; None: all.
+
+    Returns:
+        A SELECT of `environment`, the entity columns, `unit`, `unit_start`, `event_timestamp`
+        (when the features are known), `unit_hash` (of the unit's raw lines) and the features.
+        Events without a value in an entity column belong to no unit.
+    """
+    entity = entity_columns(view)
+    group = ["environment", *entity]
+    match view.WhichOneof("unit"):
+        case "event":
+            start = end = "event_time"
+            grouping, content = "", "raw_hash::HUGEINT"
+        case "window":
+            seconds = seconds_of(view.window.every)
+            start = f"time_bucket(INTERVAL {seconds} SECOND, event_time)"
+            end = f"{start} + INTERVAL {seconds} SECOND"
+            grouping, content = f"GROUP BY {columns(group)}, {start}", "sum(raw_hash::HUGEINT)"
+        case _:
+            start, end = "min(event_time)", "max(event_time)"
+            grouping, content = f"GROUP BY {columns(group)}", "sum(raw_hash::HUGEINT)"
+    wanted = [f for f in view.features if features is None or f.name in features]
+    selected = "".join(
+        f",\n       TRY_CAST((\n{f.definition}\n) AS {f.data_type}) AS {identifier(f.name)}"
+        for f in wanted
+    )
+    present = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in entity)
+    unit = ", ".join(f"{identifier(name)}::VARCHAR" for name in entity)
+    return f"""
+        SELECT {columns(group)}, concat_ws('|', {unit}) AS unit,
+               {start} AS unit_start, {end} AS event_timestamp,
+               md5(({content})::VARCHAR) AS unit_hash{selected}
+        FROM {relation} WHERE {present} {grouping}"""

@@ -1,0 +1,306 @@
+"""Golden datasets: from contributions and verdicts to labelled, split, duplicate-free examples.
+
+Rules that are never bent: the split of an example follows from its group (or its time) alone, for
+ever; examples from verdicts never enter the core test set; a unit whose raw lines occur in
+the test set is removed from the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from whetstone.catalog.catalog_pb2 import FeatureView, GoldenDataset, Source
+from whetstone.catalog.validation import entity_columns
+from whetstone.contributions import Contribution
+from whetstone.features import features_sql
+from whetstone.labels import SCHEMA as LABELS_SCHEMA
+from whetstone.labels import Labels, read_labels
+from whetstone.parsing import Parsed, RawFile, parse_files
+from whetstone.sql import columns, identifier, literal
+
+_HASH_SHARE = "(md5_number_lower({key}) >> 11)::DOUBLE / 9007199254740992"
+
+
+@dataclass(frozen=True)
+class JudgedUnit:
+    """A unit of production that analysts judged: a labelled example to be.
+
+    Times are UTC; `entity` are the values of the view's entity columns in their order.
+    """
+
+    origin: str
+    contributor: str
+    environment: str
+    entity: tuple[str, ...]
+    unit_start: datetime
+    event_timestamp: datetime
+    positive: bool
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Counts of a golden dataset that was built.
+
+    Attributes:
+        examples: by split and sign, `train/positive` to a count.
+        conflicts: units (or equal raw lines) that carry both labels; left out.
+        duplicates: units left out because their raw lines occur elsewhere.
+        unmatched: labels that name no unit of their contribution, by contribution.
+        parsed: what became of each contribution's lines.
+        missing_verdicts: judged units whose events are no longer in the lake.
+    """
+
+    examples: dict[str, int]
+    conflicts: int
+    duplicates: int
+    unmatched: dict[str, int]
+    parsed: dict[str, Parsed]
+    missing_verdicts: int
+
+
+def build_golden(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    view: FeatureView,
+    dataset: GoldenDataset,
+    contributions: Sequence[Contribution],
+    judged: Sequence[JudgedUnit],
+    production: str | None,
+    max_line_bytes: int,
+) -> Golden:
+    """Build the temporary tables `golden_events` and `examples`.
+
+    Args:
+        connection: an engine that may read the lake.
+        source: of the raw logs.
+        view: whose units are labelled.
+        dataset: the definition.
+        contributions: accepted ones.
+        judged: units with verdicts.
+        production: SQL of the relation of production events; None: there are none yet.
+        max_line_bytes: as in `parse_files`.
+
+    Raises:
+        InputError: a contribution's raw file or labels cannot be read.
+    """
+    entity = entity_columns(view)
+    _prepare(connection, source)
+    parsed: dict[str, Parsed] = {}
+    unmatched: dict[str, int] = {}
+    for contribution in contributions:
+        environment = f"contribution-{contribution.id}"
+        file = RawFile(contribution.raw, environment, contribution.raw_name)
+        parsed[contribution.id] = parse_files(
+            connection, source, [file], contribution.day, max_line_bytes
+        )
+        labels = read_labels(contribution.labels, dataset, entity)
+        unmatched[contribution.id] = _label(connection, view, labels, contribution)
+        connection.execute("INSERT INTO golden_events BY NAME SELECT * FROM events")
+    missing = _add_judged(connection, view, dataset, judged, production)
+    _split(connection, dataset, entity)
+    conflicts, duplicates = _remove_conflicts_and_duplicates(connection)
+    return Golden(
+        examples={
+            f"{split}/{'positive' if positive else 'negative'}": count
+            for split, positive, count in connection.execute(
+                "SELECT split, positive, count(*) FROM examples GROUP BY ALL ORDER BY ALL"
+            ).fetchall()
+        },
+        conflicts=conflicts,
+        duplicates=duplicates,
+        unmatched={identity: count for identity, count in unmatched.items() if count},
+        parsed=parsed,
+        missing_verdicts=missing,
+    )
+
+
+def label_units(connection: duckdb.DuckDBPyConnection, view: FeatureView, labels: Labels) -> int:
+    """Join labels to the temporary table `units`; makes `labelled` (units, `label`, `positive`).
+
+    A label holds for the units that bear its name, whole or in one entity column, and whose time
+    touches its time range. Labels for the rest come in where no other does. A unit that gets both
+    signs keeps a row for each.
+
+    Returns:
+        How many labels name no unit.
+    """
+    entity = entity_columns(view)
+    connection.register("given_labels", labels.table)
+    names = " UNION ".join(
+        f"SELECT rowid AS id, {column}::VARCHAR AS name FROM units"
+        for column in ("unit", *(identifier(name) for name in entity))
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE matches AS
+            SELECT names.id, given.label, given.positive, given.number
+            FROM ({names}) names
+            JOIN (SELECT *, row_number() OVER () AS number FROM given_labels) given
+              ON given.unit = names.name
+            JOIN units ON units.rowid = names.id
+            WHERE (given.start IS NULL OR units.event_timestamp >= given.start)
+              AND (given."end" IS NULL OR units.unit_start <= given."end")"""
+    )
+    rest = "SELECT NULL::BIGINT AS id, NULL AS label, NULL AS positive WHERE false"
+    if labels.rest is not None:
+        label, positive = labels.rest
+        rest = (
+            f"SELECT rowid AS id, {literal(label)} AS label, {positive} AS positive FROM units"
+            " WHERE rowid NOT IN (SELECT id FROM matches)"
+        )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE labelled AS
+            SELECT units.*, given.label, given.positive
+            FROM (SELECT DISTINCT id, label, positive FROM matches UNION ALL {rest}) given
+            JOIN units ON units.rowid = given.id"""
+    )
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM given_labels) - count(DISTINCT number) FROM matches"
+    ).fetchone()
+    connection.unregister("given_labels")
+    assert row is not None
+    return row[0]
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+    empty: list[RawFile] = []
+    parse_files(connection, source, empty, "1970-01-01", 1)
+    connection.execute("CREATE OR REPLACE TEMP TABLE golden_events AS FROM events")
+    connection.execute("DROP TABLE IF EXISTS all_labelled")
+
+
+def _label(
+    connection: duckdb.DuckDBPyConnection,
+    view: FeatureView,
+    labels: Labels,
+    contribution: Contribution,
+) -> int:
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE units AS {features_sql(view, 'events', ())}")
+    unmatched = label_units(connection, view, labels)
+    _collect(connection, f"contribution:{contribution.id}", contribution.contributor)
+    return unmatched
+
+
+def _collect(connection: duckdb.DuckDBPyConnection, origin: str, contributor: str) -> None:
+    rows = (
+        f"SELECT *, {literal(origin)} AS origin, {literal(contributor)} AS contributor"
+        " FROM labelled"
+    )
+    exists = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE table_name = 'all_labelled'"
+    ).fetchone()
+    connection.execute(
+        f"INSERT INTO all_labelled BY NAME {rows}"
+        if exists
+        else f"CREATE TEMP TABLE all_labelled AS {rows}"
+    )
+
+
+def _add_judged(
+    connection: duckdb.DuckDBPyConnection,
+    view: FeatureView,
+    dataset: GoldenDataset,
+    judged: Sequence[JudgedUnit],
+    production: str | None,
+) -> int:
+    """Take the events of judged units over, so that the example outlives the partition."""
+    if not judged or production is None:
+        return len(judged)
+    entity = entity_columns(view)
+    names = {positive: c.name for c in reversed(dataset.classes) for positive in [c.positive]}
+    rows: list[dict[str, Any]] = [
+        {
+            "origin": unit.origin,
+            "contributor": unit.contributor,
+            "environment": unit.environment,
+            **dict(zip(entity, unit.entity, strict=True)),
+            "first": unit.unit_start,
+            "last": unit.event_timestamp,
+            "label": names[unit.positive],
+            "positive": unit.positive,
+        }
+        for unit in judged
+    ]
+    schema = pa.schema(
+        [(n, pa.string()) for n in ("origin", "contributor", "environment", *entity)]
+        + [("first", pa.timestamp("us")), ("last", pa.timestamp("us"))]
+        + [LABELS_SCHEMA.field("label"), LABELS_SCHEMA.field("positive")]
+    )
+    connection.register("judged", pa.Table.from_pylist(rows, schema))
+    same = " AND ".join(
+        f"e.{identifier(name)}::VARCHAR = j.{identifier(name)}" for name in ("environment", *entity)
+    )
+    # A window ends where the next one starts; other units end with their last event.
+    until = "<" if view.WhichOneof("unit") == "window" else "<="
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE events AS
+            SELECT DISTINCT e.* FROM ({production}) e JOIN judged j
+            ON {same} AND e.event_time >= j.first AND e.event_time {until} j.last"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE labelled AS
+            SELECT u.*, j.label, j.positive, j.origin, j.contributor
+            FROM ({features_sql(view, "events", ())}) u JOIN judged j
+            ON {same.replace("e.", "u.")} AND u.event_timestamp = j.last"""
+    )
+    connection.execute("INSERT INTO golden_events BY NAME SELECT * FROM events")
+    if not connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE table_name = 'all_labelled'"
+    ).fetchone():
+        connection.execute("CREATE TEMP TABLE all_labelled AS FROM labelled WHERE false")
+    connection.execute("INSERT INTO all_labelled BY NAME SELECT * FROM labelled")
+    row = connection.execute("SELECT count(DISTINCT origin) FROM labelled").fetchone()
+    connection.unregister("judged")
+    assert row is not None
+    return len(judged) - row[0]
+
+
+def _split(
+    connection: duckdb.DuckDBPyConnection, dataset: GoldenDataset, entity: Sequence[str]
+) -> None:
+    if dataset.holdout.WhichOneof("by") == "group":
+        group = dataset.holdout.group
+        key = f"concat_ws('|', {literal(dataset.name)}, {columns(list(group.keys))})"
+        draw = _HASH_SHARE.format(key=key)
+        test = f"{draw} < {group.test_share}"
+        validation = f"{draw} < {group.test_share + group.validation_share}"
+    else:
+        time = dataset.holdout.time
+        test = f"event_timestamp >= TIMESTAMP {literal(time.test_from)}"
+        validation = f"event_timestamp >= TIMESTAMP {literal(time.validation_from)}"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE candidates AS
+            SELECT environment, {columns(list(entity))}, unit, unit_start, event_timestamp,
+                   unit_hash, label, positive,
+                   CASE WHEN {test} THEN if(origin LIKE 'verdict:%', 'verdicts', 'test')
+                        WHEN {validation} THEN 'validation' ELSE 'train' END AS split,
+                   origin, contributor
+            FROM all_labelled"""
+    )
+
+
+def _remove_conflicts_and_duplicates(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE conflicting AS
+           SELECT unit_hash FROM candidates GROUP BY unit_hash
+           HAVING count(DISTINCT positive) > 1"""
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE examples AS
+           SELECT * EXCLUDE (unit_hash) FROM candidates
+           WHERE unit_hash NOT IN (FROM conflicting)
+           QUALIFY row_number() OVER (
+               PARTITION BY unit_hash
+               ORDER BY split <> 'test', origin, environment, unit, event_timestamp) = 1
+           ORDER BY environment, unit, event_timestamp"""
+    )
+    row = connection.execute(
+        """SELECT (SELECT count(*) FROM conflicting),
+                  (SELECT count(*) FROM candidates WHERE unit_hash NOT IN (FROM conflicting))
+                  - (SELECT count(*) FROM examples)"""
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]

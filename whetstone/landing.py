@@ -1,0 +1,105 @@
+"""The landing area: raw files as they arrived, `landing/<environment>/<source>/<day>/<file>`."""
+
+import hashlib
+import os
+import shutil
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from whetstone.errors import InputError
+from whetstone.lake import version_of
+from whetstone.parsing import RawFile
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A raw file in the landing area; `new` tells whether it was not there before."""
+
+    path: Path
+    new: bool
+
+
+def land(landing: Path, file: Path, environment: str, source: str, day: date) -> Landed:
+    """Copy a raw file into the landing area, whole or not at all.
+
+    Landing the same content again changes nothing. A file of the same name with other content is
+    kept beside the first, its name extended by its hash.
+
+    Raises:
+        InputError: the file does not exist or is empty.
+    """
+    if not file.is_file():
+        raise InputError(f"{file}: no such file")
+    if not file.stat().st_size:
+        raise InputError(f"{file}: the file is empty; nothing to land")
+    digest = file_hash(file)
+    directory = landing / environment / source / day.isoformat()
+    for there in raw_files_in(directory):
+        if file_hash(there) == digest:
+            return Landed(there, new=False)
+    directory.mkdir(parents=True, exist_ok=True)
+    target = directory / file.name
+    if target.exists():
+        target = directory / f"{digest[:8]}-{file.name}"
+    copy_whole(file, target)
+    return Landed(target, new=True)
+
+
+def copy_whole(file: Path, target: Path) -> None:
+    """Copy under a hidden name, then rename: nobody sees half a file."""
+    hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        shutil.copyfile(file, hidden)
+        with hidden.open("rb") as written:
+            os.fsync(written.fileno())
+        hidden.replace(target)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error}); free space and repeat") from error
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def landed_days(landing: Path, source: str) -> list[str]:
+    """The days on which raw files of a source have landed, in any environment, ascending."""
+    return sorted({p.name for p in landing.glob(f"*/{source}/????-??-??") if raw_files_in(p)})
+
+
+def landed_files(landing: Path, source: str, day: str) -> list[RawFile]:
+    """The raw files of a source and day, in the order of environment and name."""
+    return [
+        RawFile(path, directory.parent.parent.name, str(path.relative_to(landing)))
+        for directory in sorted(landing.glob(f"*/{source}/{day}"))
+        for path in raw_files_in(directory)
+    ]
+
+
+def landed_version(landing: Path, source: str, day: str) -> str:
+    """The version of a day's raw files: a hash of their names and content."""
+    files = landed_files(landing, source, day)
+    return version_of(*(part for file in files for part in (file.name, file_hash(file.path))))
+
+
+def raw_files_in(directory: Path) -> list[Path]:
+    """The whole files of a directory; hidden ones and `*.tmp` are still being written."""
+    if not directory.is_dir():
+        return []
+    return sorted(
+        path
+        for path in directory.iterdir()
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".tmp"
+    )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content; read again only when size, time or inode changed."""
+    status = path.stat()
+    return _hash(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(maxsize=100_000)
+def _hash(path: Path, size: int, modified: int, inode: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,173 @@
+"""The asset graph as data: what is made from what, and by which definitions (pure).
+
+The Dagster assets, the plan of what re-runs and `whetstone status` are all derived from it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from whetstone.catalog import Catalog
+from whetstone.catalog.catalog_pb2 import Detector
+from whetstone.catalog.hashes import message_hash, source_hash, used_hash, view_hash
+from whetstone.lake import version_of
+
+ALERTS = "alerts/daily"
+WAREHOUSE = "warehouse/views"
+
+
+class Follow(Enum):
+    """When a change of an input makes its user stale."""
+
+    CONTENT = "content"  # whenever the input's content changes
+    LATEST = "latest"  # on the newest day only: history keeps what was in service then
+    PRESENCE = "presence"  # only when the input appears
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of an asset: an asset, or a root that people and sensors feed."""
+
+    asset: str
+    follow: Follow = Follow.CONTENT
+    # The input's gate must have passed, as its manifest says.
+    gated: bool = False
+
+
+@dataclass(frozen=True)
+class Node:
+    """An asset: `layer/name`, one partition a day or none, and the hash of its definitions."""
+
+    asset: str
+    daily: bool
+    code_version: str
+    inputs: tuple[Input, ...]
+
+    @property
+    def layer(self) -> str:
+        """The layer of the graph."""
+        return self.asset.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The source, view, golden dataset or detector."""
+        return self.asset.partition("/")[2]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All assets, parents first. Inputs that are no node are roots; `daily_roots` have days."""
+
+    nodes: Mapping[str, Node]
+    daily_roots: frozenset[str]
+
+    def is_daily(self, asset: str) -> bool:
+        """Whether an asset or root has one partition a day."""
+        return asset in self.daily_roots or (asset in self.nodes and self.nodes[asset].daily)
+
+
+def build_graph(catalog: Catalog, training_code: Mapping[str, str]) -> Graph:
+    """The graph of a catalog.
+
+    Args:
+        catalog: the definitions.
+        training_code: hash of the training code by model family, such as `pca_spe`.
+    """
+    nodes = [
+        *_of_sources(catalog),
+        *_of_golden_datasets(catalog),
+        *(
+            node
+            for detector in catalog.detectors.values()
+            for node in _of_detector(catalog, detector, training_code)
+        ),
+    ]
+    scores = [Input(f"scores/{name}") for name in catalog.detectors]
+    nodes.append(Node(ALERTS, True, "", tuple(scores)))
+    nodes += [
+        Node(
+            f"quality/{name}",
+            False,
+            "",
+            (
+                Input(f"evaluation/{name}"),
+                Input(ALERTS),
+                Input(f"verdicts/{detector.golden_dataset}"),
+            ),
+        )
+        for name, detector in catalog.detectors.items()
+    ]
+    nodes.append(Node(WAREHOUSE, False, "", tuple(_queried(nodes))))
+    return Graph(
+        {node.asset: node for node in nodes},
+        frozenset(f"landing/{name}" for name in catalog.sources),
+    )
+
+
+def _of_sources(catalog: Catalog) -> Iterable[Node]:
+    for name, source in catalog.sources.items():
+        yield Node(f"parsed/{name}", True, source_hash(source), (Input(f"landing/{name}"),))
+    for name, view in catalog.feature_views.items():
+        yield Node(f"features/{name}", True, view_hash(view), (Input(f"parsed/{view.source}"),))
+
+
+def _of_golden_datasets(catalog: Catalog) -> Iterable[Node]:
+    for name, dataset in catalog.golden_datasets.items():
+        view = catalog.view_of(dataset)
+        yield Node(
+            f"golden/{name}",
+            False,
+            version_of(
+                message_hash(dataset), source_hash(catalog.source_of(dataset)), view_hash(view, ())
+            ),
+            (Input(f"contributions/{name}"), Input(f"verdicts/{name}")),
+        )
+        yield Node(
+            f"golden_features/{name}", False, view_hash(view), (Input(f"golden/{name}"),)
+        )
+
+
+def _of_detector(
+    catalog: Catalog, detector: Detector, training_code: Mapping[str, str]
+) -> Iterable[Node]:
+    name = detector.name
+    dataset = catalog.golden_datasets[detector.golden_dataset]
+    source = catalog.source_of(dataset)
+    view = catalog.view_of(dataset)
+    used = used_hash(source, view, detector)
+    yield Node(
+        f"training_set/{name}",
+        False,
+        version_of(*sorted(detector.features)),
+        (Input(f"golden/{dataset.name}"), Input(f"golden_features/{dataset.name}")),
+    )
+    family = detector.WhichOneof("family")
+    assert family is not None, "validated on load"
+    yield Node(
+        f"model/{name}",
+        False,
+        version_of(message_hash(detector), used, training_code[family]),
+        (Input(f"training_set/{name}"),),
+    )
+    yield Node(f"evaluation/{name}", False, "", (Input(f"model/{name}"),))
+    yield Node(f"release/{name}", False, "", (Input(f"evaluation/{name}", gated=True),))
+    serviced = [e.name for e in catalog.environments.values() if name in e.detectors]
+    yield Node(
+        f"scores/{name}",
+        True,
+        version_of(*serviced),
+        (Input(f"parsed/{source.name}"), Input(f"release/{name}", Follow.LATEST)),
+    )
+    yield Node(
+        f"drift/{name}",
+        True,
+        "",
+        (Input(f"scores/{name}"), Input(f"release/{name}", Follow.LATEST)),
+    )
+
+
+def _queried(nodes: Iterable[Node]) -> Iterable[Input]:
+    """What people query: the layers that the warehouse has views of."""
+    for node in nodes:
+        if node.layer in ("parsed", "features", "golden", "scores", "alerts"):
+            yield Input(node.asset, Follow.PRESENCE)

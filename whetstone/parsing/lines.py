@@ -1,0 +1,141 @@
+"""Raw files as Arrow batches of numbered lines, in bounded memory.
+
+Gzip and zstd are recognised by their first bytes and stream. A line that cannot be text (invalid
+UTF-8) or is longer than the limit stays in its place with the problem beside it, so that it
+becomes a counted reject; so does the end of a compressed file that breaks off.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from whetstone.errors import InputError
+
+SCHEMA = pa.schema([("line", pa.string()), ("raw_line", pa.int64()), ("problem", pa.string())])
+_CHUNK_BYTES = 8 << 20
+_KEPT_OF_A_BAD_LINE = 1000
+
+
+def read_lines(path: Path, max_line_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Yield the lines of a raw file as batches of `SCHEMA`, in order.
+
+    Args:
+        path: a plain, gzip or zstd file; lines end with LF or CR LF.
+        max_line_bytes: longer lines keep their beginning and get the problem "line too long".
+
+    Raises:
+        InputError: the file cannot be opened or read.
+    """
+    number = 1
+    try:
+        with path.open("rb") as file:
+            try:
+                for block in _whole_lines(_chunks(file), max_line_bytes):
+                    batch = _batch(block, number, max_line_bytes)
+                    number += batch.num_rows
+                    yield batch
+            except _BrokenOffError as error:
+                row = {"line": "", "raw_line": number, "problem": f"file breaks off: {error}"}
+                yield pa.RecordBatch.from_pylist([row], SCHEMA)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); check the file and land it again"
+        ) from error
+
+
+class _BrokenOffError(Exception):
+    """The compressed stream is damaged or ends too early; what came before is good."""
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    magic = file.read(4)
+    file.seek(0)
+    if magic[:2] == b"\x1f\x8b":
+        return _decompressed(gzip.GzipFile(fileobj=file))
+    if magic == b"\x28\xb5\x2f\xfd":
+        return _decompressed(pa.CompressedInputStream(file, "zstd"))
+    return iter(lambda: file.read(_CHUNK_BYTES), b"")
+
+
+def _decompressed(stream: Any) -> Iterator[bytes]:
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            # Small reads: damage costs only what lies in the same piece.
+            piece = stream.read(1 << 16)
+        except (EOFError, zlib.error, OSError, pa.ArrowException) as error:
+            yield b"".join(pieces)
+            raise _BrokenOffError(str(error)) from error
+        pieces.append(piece)
+        size += len(piece)
+        if size >= _CHUNK_BYTES or not piece:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+        if not piece:
+            return
+
+
+def _whole_lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    """Blocks that end with a newline; an endless line is cut just above the limit."""
+    carry = b""
+    cut_short = False
+    for chunk in chunks:
+        if cut_short:
+            newline = chunk.find(b"\n")
+            if newline < 0:
+                continue
+            chunk = chunk[newline:]
+            cut_short = False
+        block = carry + chunk
+        end = block.rfind(b"\n") + 1
+        carry = block[end:]
+        if end:
+            yield block[:end]
+        if len(carry) > limit:
+            carry, cut_short = carry[: limit + 1], True
+    if carry:
+        yield carry + b"\n"
+
+
+def _batch(block: bytes, first: int, limit: int) -> pa.RecordBatch:
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")) + 1
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    lengths = np.diff(offsets)
+    raw = pa.Array.from_buffers(
+        pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)]
+    )
+    problems = pa.nulls(len(ends), pa.string())
+    try:
+        if (lengths - 1 > limit).any():
+            raise pa.ArrowInvalid("a line is too long")
+        lines = raw.cast(pa.string())
+    except pa.ArrowInvalid:
+        lines, problems = _with_problems(raw, limit)
+    numbers = pa.array(np.arange(first, first + len(ends)), pa.int64())
+    return pa.RecordBatch.from_arrays(
+        [pc.ascii_rtrim(lines, characters="\r\n"), numbers, problems], schema=SCHEMA
+    )
+
+
+def _with_problems(raw: pa.Array, limit: int) -> tuple[pa.Array, pa.Array]:
+    lines: list[str] = []
+    problems: list[str | None] = []
+    for value in raw.to_pylist():
+        if len(value) - 1 > limit:
+            lines.append(value[:_KEPT_OF_A_BAD_LINE].decode(errors="replace"))
+            problems.append("line too long")
+            continue
+        try:
+            lines.append(value.decode())
+            problems.append(None)
+        except UnicodeDecodeError:
+            lines.append(value[:_KEPT_OF_A_BAD_LINE].decode(errors="replace"))
+            problems.append("not UTF-8")
+    return pa.array(lines, pa.string()), pa.array(problems, pa.string())

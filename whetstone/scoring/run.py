@@ -1,0 +1,90 @@
+"""Score events with a bundle: its definitions, its graph, its operating point, nothing else.
+
+The day's batch, the evaluation of a champion and an environment's scorer all come through here,
+so that a score is the same number everywhere.
+"""
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from whetstone.catalog.validation import entity_columns
+from whetstone.features import features_sql
+from whetstone.releases import Bundle
+from whetstone.scoring.explain import Contribution, explain
+from whetstone.scoring.matrix import feature_matrix
+from whetstone.scoring.onnx import OnnxScorer
+
+
+class BundleScorer:
+    """A bundle made ready to score.
+
+    Args:
+        bundle: verified by whoever loaded it.
+    """
+
+    def __init__(self, bundle: Bundle):
+        self.bundle = bundle
+        self.source = bundle.definitions.sources[0]
+        self.view = bundle.definitions.feature_views[0]
+        self.dataset = bundle.definitions.golden_datasets[0]
+        self.detector = bundle.definitions.detectors[0]
+        self._scorer = OnnxScorer(bundle.graph)
+
+    @property
+    def version(self) -> str:
+        """The model's version."""
+        return self.bundle.manifest["version"]
+
+    def score_features(self, features: pa.Table) -> NDArray[np.float64]:
+        """Scores of rows that have the bundle's features as columns."""
+        return self._scorer.score(feature_matrix(features, self.bundle.feature_names))
+
+    def score_events(self, connection: duckdb.DuckDBPyConnection, relation: str) -> pa.Table:
+        """Compute the units of a relation of events and score them.
+
+        Returns:
+            A row a unit, ordered: `environment`, entity columns, `unit`, `unit_start`,
+            `event_timestamp`, `score`, `threshold`, `is_alert`, `model_version`, features.
+        """
+        names = list(self.bundle.feature_names)
+        sql = features_sql(self.view, relation, names)
+        units = connection.sql(
+            f"SELECT * EXCLUDE (unit_hash) FROM ({sql}) ORDER BY environment, unit, event_timestamp"
+        ).to_arrow_table()
+        scores = self.score_features(units)
+        rows = units.num_rows
+        scored = {
+            "score": pa.array(scores),
+            "threshold": pa.repeat(self.bundle.threshold, rows),
+            "is_alert": pa.array(scores >= self.bundle.threshold),
+            "model_version": pa.repeat(self.version, rows),
+        }
+        keys = ["environment", *entity_columns(self.view), "unit", "unit_start", "event_timestamp"]
+        return pa.table(
+            {
+                **{name: units[name] for name in keys},
+                **scored,
+                **{name: units[name] for name in names},
+            }
+        )
+
+    def explain(self, rows: pa.Table, top: int = 5) -> list[list[Contribution]]:
+        """The features that weigh most in the score of each row, the weightiest first."""
+        matrix = feature_matrix(rows, self.bundle.feature_names)
+        usual = self.bundle.manifest["explanation_baselines"]
+        baselines = np.array(
+            [np.nan if usual[n] is None else usual[n] for n in self.bundle.feature_names],
+            np.float32,
+        )
+        return [
+            explain(self._scorer, row, baselines, self.bundle.feature_names)[:top]
+            for row in matrix
+        ]
+
+
+def alerts_of(scored: pa.Table) -> pa.Table:
+    """The rows of a scored table that are alerts."""
+    return scored.filter(scored["is_alert"])
+

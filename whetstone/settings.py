@@ -1,0 +1,75 @@
+"""Settings of one installation, from environment variables `WHETSTONE_*`; read in this one place."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Where things are and how much they may use.
+
+    Each attribute is read from `WHETSTONE_<NAME>`; `whetstone status` prints what is in force.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="WHETSTONE_")
+
+    home: Path = Field(PROJECT_ROOT / ".whetstone", description="All state of the platform")
+    catalog: Path = Field(PROJECT_ROOT / "catalog", description="The definitions")
+    case_store_url: str = Field(
+        "", description="SQLAlchemy URL of alerts and verdicts; empty: SQLite under home"
+    )
+    reports_url: str = Field(
+        "http://127.0.0.1:3001", description="Where `whetstone up` serves the report files"
+    )
+    dashboards_url: str = Field("http://127.0.0.1:8000", description="Where evidently ui answers")
+    memory_limit: str = Field("4GB", description="DuckDB's memory limit per connection")
+    threads: int = Field(0, description="DuckDB's threads per connection; 0: one per core")
+    max_line_bytes: int = Field(1 << 20, description="Longer raw lines are rejected")
+
+    @property
+    def landing(self) -> Path:
+        """`landing/<environment>/<source>/<day>/*`: raw files as they arrived."""
+        return self.home / "landing"
+
+    @property
+    def contributions(self) -> Path:
+        """`contributions/<dataset>/<id>/`: accepted golden contributions, immutable."""
+        return self.home / "contributions"
+
+    @property
+    def lake(self) -> Path:
+        """`lake/<layer>/<name>/…`: Parquet, see `whetstone.lake`."""
+        return self.home / "lake"
+
+    @property
+    def releases(self) -> Path:
+        """The TUF repository (plain files) and, beside it, its signing keys."""
+        return self.home / "releases"
+
+    @property
+    def reports(self) -> Path:
+        """Evidently's HTML reports."""
+        return self.home / "reports"
+
+    @property
+    def workspace(self) -> Path:
+        """Evidently's workspace of snapshots."""
+        return self.home / "evidently"
+
+    @property
+    def case_store(self) -> str:
+        """The case store's SQLAlchemy URL, with the default filled in."""
+        return self.case_store_url or f"sqlite:///{self.home / 'cases.db'}"
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings in force in this process, with absolute paths."""
+    read = Settings()  # pyright: ignore[reportCallIssue]
+    return read.model_copy(
+        update={"home": read.home.resolve(), "catalog": read.catalog.resolve()}
+    )
