@@ -44,8 +44,8 @@ def _drift(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
             "verdict": result.verdict,
             "reasons": list(result.reasons),
             "share_drifted": result.share_drifted,
-            "score_psi": result.scores.psi,
-            "alert_rate": result.scores.current_alert_rate,
+            "score_psi": result.scores.psi.value,
+            "alert_rate": result.scores.alert_rate.current,
             "report": str(rendered.html.relative_to(settings.home)),
         }
         with lake.stage(work.place) as staged:

@@ -5,6 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 from onnx import NodeProto, TensorProto, helper
 
 from detectors.graphs import assemble, impute
@@ -126,7 +127,8 @@ def fit_subspace(examples: Examples, explained_variance: float) -> Subspace:
     # The fewest directions that explain enough; one at least stays outside, or nothing could
     # ever be told apart.
     explained = np.cumsum(variances) >= explained_variance * variances.sum()
-    principal = min(int(np.argmax(explained)) + 1, len(mean) - 1) if variances.any() else 0
+    varying = int(np.count_nonzero(variances))
+    principal = min(int(np.argmax(explained)) + 1, varying - 1) if varying else 0
     return Subspace(mean, scale, basis[:, principal:], variances[principal:])
 
 
@@ -159,8 +161,11 @@ def _q_statistic(variances: NDArray[np.float64], significance: float) -> float:
             + 1
             + theta2 * power * (power - 1) / theta1**2
         )
-        if power != 0 and base > 0:
+        if power > 0 and base > 0:
             return theta1 * base ** (1 / power)
+        # Few directions of very unequal variance: the approximation of Jackson and Mudholkar has
+        # no real solution there. That of Box (1954), g times chi-square of h, always has.
+        return theta2 / theta1 * float(chi2.isf(significance, theta1**2 / theta2))
     raise TrainingError(
         "No threshold follows from what the benign training examples leave outside the principal "
         "subspace: give the operating point as max_false_positive_rate, or change "

@@ -117,7 +117,7 @@ def _seen(
         columns.append(f"CAST({created} AS TIMESTAMPTZ) AS created")
         if filtered:
             columns.append("greatest(moment, created) AS available")
-            pass
+            conditions.append(f"{created} IS NOT NULL")
     columns += [f"{identifier(name)} AS k{i}" for i, name in enumerate(join.keys)]
     columns += [f"{identifier(name)} AS f{i}" for i, name in enumerate(join.features)]
     conditions += _pruned(timestamp, types[join.timestamp], join.ttl, span)

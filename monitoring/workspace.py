@@ -153,14 +153,18 @@ def _plot(project: uuid.UUID, panel: Panel) -> DashboardPanelPlot:
 def _writing(workspace: Path) -> Iterator[LocalState]:
     """Hold the workspace's lock, with a place of the same layout to write into first.
 
-    The place is outside the workspace: `evidently ui` takes up what is moved in, and overlooks
+    The place is beside the workspace: `evidently ui` takes up what is moved in, and overlooks
     what is renamed inside.
     """
     workspace.mkdir(parents=True, exist_ok=True)
     with (workspace / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with tempfile.TemporaryDirectory(prefix=".evidently-", dir=workspace.parent) as stage:
-            yield LocalState(stage)
+        try:
+            with tempfile.TemporaryDirectory(prefix=".evidently-", dir=workspace.parent) as stage:
+                yield LocalState(stage)
+        finally:
+            # A process forked meanwhile has the file open too: closing it would not unlock.
+            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def _publish(stage: LocalState, workspace: Path, file: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
@@ -36,3 +37,9 @@ def open_engine(lake: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]
             yield connection
         finally:
             connection.close()
+
+
+def only_row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    """The one row of a query that has one; fetches all, so that the connection is free again."""
+    (row,) = connection.execute(sql).fetchall()
+    return row

@@ -16,6 +16,7 @@ import pyarrow as pa
 from whetstone.catalog.catalog_pb2 import FeatureView, GoldenDataset, Source
 from whetstone.catalog.validation import entity_columns
 from whetstone.contributions import Contribution
+from whetstone.engine import only_row
 from whetstone.features import features_sql
 from whetstone.labels import SCHEMA as LABELS_SCHEMA
 from whetstone.labels import Labels, read_labels
@@ -88,7 +89,7 @@ def build_golden(
         InputError: a contribution's raw file or labels cannot be read.
     """
     entity = entity_columns(view)
-    _prepare(connection, source)
+    _prepare(connection, source, view)
     parsed: dict[str, Parsed] = {}
     unmatched: dict[str, int] = {}
     for contribution in contributions:
@@ -157,19 +158,25 @@ def label_units(connection: duckdb.DuckDBPyConnection, view: FeatureView, labels
             FROM (SELECT DISTINCT id, label, positive FROM matches UNION ALL {rest}) given
             JOIN units ON units.rowid = given.id"""
     )
-    row = connection.execute(
-        "SELECT (SELECT count(*) FROM given_labels) - count(DISTINCT number) FROM matches"
-    ).fetchone()
+    (unmatched,) = only_row(
+        connection,
+        "SELECT (SELECT count(*) FROM given_labels) - count(DISTINCT number) FROM matches",
+    )
     connection.unregister("given_labels")
-    assert row is not None
-    return row[0]
+    return unmatched
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+def _prepare(
+    connection: duckdb.DuckDBPyConnection, source: Source, view: FeatureView
+) -> None:
     empty: list[RawFile] = []
     parse_files(connection, source, empty, "1970-01-01", 1)
     connection.execute("CREATE OR REPLACE TEMP TABLE golden_events AS FROM events")
-    connection.execute("DROP TABLE IF EXISTS all_labelled")
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE all_labelled AS
+            SELECT *, '' AS label, false AS positive, '' AS origin, '' AS contributor
+            FROM ({features_sql(view, "events", ())}) WHERE false"""
+    )
 
 
 def _label(
@@ -180,23 +187,12 @@ def _label(
 ) -> int:
     connection.execute(f"CREATE OR REPLACE TEMP TABLE units AS {features_sql(view, 'events', ())}")
     unmatched = label_units(connection, view, labels)
-    _collect(connection, f"contribution:{contribution.id}", contribution.contributor)
-    return unmatched
-
-
-def _collect(connection: duckdb.DuckDBPyConnection, origin: str, contributor: str) -> None:
-    rows = (
-        f"SELECT *, {literal(origin)} AS origin, {literal(contributor)} AS contributor"
-        " FROM labelled"
-    )
-    exists = connection.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE table_name = 'all_labelled'"
-    ).fetchone()
     connection.execute(
-        f"INSERT INTO all_labelled BY NAME {rows}"
-        if exists
-        else f"CREATE TEMP TABLE all_labelled AS {rows}"
+        f"""INSERT INTO all_labelled BY NAME
+            SELECT *, {literal(f"contribution:{contribution.id}")} AS origin,
+                   {literal(contribution.contributor)} AS contributor FROM labelled"""
     )
+    return unmatched
 
 
 def _add_judged(
@@ -247,15 +243,10 @@ def _add_judged(
             ON {same.replace("e.", "u.")} AND u.event_timestamp = j.last"""
     )
     connection.execute("INSERT INTO golden_events BY NAME SELECT * FROM events")
-    if not connection.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE table_name = 'all_labelled'"
-    ).fetchone():
-        connection.execute("CREATE TEMP TABLE all_labelled AS FROM labelled WHERE false")
     connection.execute("INSERT INTO all_labelled BY NAME SELECT * FROM labelled")
-    row = connection.execute("SELECT count(DISTINCT origin) FROM labelled").fetchone()
+    (found,) = only_row(connection, "SELECT count(DISTINCT origin) FROM labelled")
     connection.unregister("judged")
-    assert row is not None
-    return len(judged) - row[0]
+    return len(judged) - found
 
 
 def _split(
@@ -297,10 +288,10 @@ def _remove_conflicts_and_duplicates(connection: duckdb.DuckDBPyConnection) -> t
                ORDER BY split <> 'test', origin, environment, unit, event_timestamp) = 1
            ORDER BY environment, unit, event_timestamp"""
     )
-    row = connection.execute(
+    conflicts, duplicates = only_row(
+        connection,
         """SELECT (SELECT count(*) FROM conflicting),
                   (SELECT count(*) FROM candidates WHERE unit_hash NOT IN (FROM conflicting))
-                  - (SELECT count(*) FROM examples)"""
-    ).fetchone()
-    assert row is not None
-    return row[0], row[1]
+                  - (SELECT count(*) FROM examples)""",
+    )
+    return conflicts, duplicates

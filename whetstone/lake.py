@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 
+from whetstone.engine import only_row
 from whetstone.errors import NotReadyError, StorageError
 from whetstone.sql import identifier, literal
 
@@ -182,11 +183,11 @@ def content_of(connection: duckdb.DuckDBPyConnection, table: str) -> Content:
     The version is a hash of the number of rows and the sum of the rows' hashes; a sum, because
     in an exclusive or two equal rows cancel.
     """
-    row = connection.execute(
-        f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0) FROM {identifier(table)} t"
-    ).fetchone()
-    assert row is not None
-    return Content(row[0], version_of(*row))
+    rows, total = only_row(
+        connection,
+        f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0) FROM {identifier(table)} t",
+    )
+    return Content(rows, version_of(rows, total))
 
 
 def version_of(*parts: object) -> str:

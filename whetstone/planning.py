@@ -284,9 +284,9 @@ def current_inputs(
     for source in graph.nodes[asset].inputs:
         known = roots.versions.get(source.asset)
         if source.asset in graph.nodes:
-            days = [day]
+            days: list[str | None] = [day if graph.is_daily(source.asset) else None]
             if graph.is_daily(source.asset) and day is None:
-                days = list(graph_days(graph, source.asset, roots))
+                days = [*graph_days(graph, source.asset, roots)]
             versions = [m.version for d in days if (m := manifest(source.asset, d))]
         else:
             versions = [known[day if day in known else None]] if known else []

@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import FEATURES, KEYS, MIDNIGHT, TTL, World, make_store, utc
 from feast import (
     Entity,
     FeatureService,
@@ -23,6 +22,7 @@ from feast import (
 from feast.data_format import ParquetFormat
 from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from feast.types import Float64, Int64, String
+from feature_worlds import FEATURES, KEYS, MIDNIGHT, TTL, World, make_store, utc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,11 +31,12 @@ from whetstone.errors import InputError, NotReadyError
 At = Callable[[float], datetime]
 REFERENCES = [f"{view}:{feature}" for view, features in FEATURES.items() for feature in features]
 
-users = st.sampled_from(["a", "b", "a|b", None])
-hosts = st.sampled_from([1, 2, None])
-half_hours = st.integers(0, 10).map(lambda n: MIDNIGHT + timedelta(minutes=30 * n))
+# Few keys and instants, so that rows meet, tie and overtake each other.
+users = st.sampled_from(["a", "a", "a", "b", "a|b", None])
+hosts = st.sampled_from([1, 1, 2, None])
+half_hours = st.integers(0, 5).map(lambda n: MIDNIGHT + timedelta(minutes=30 * n))
 # Half hours meet the TTLs of one and two hours exactly; a microsecond beside them is as telling.
-instants = st.tuples(half_hours, st.sampled_from([-1, 0, 0, 0, 1])).map(
+instants = st.tuples(half_hours, st.sampled_from([0, 0, 0, 0, 0, 1, -1])).map(
     lambda pair: pair[0] + timedelta(microseconds=pair[1])
 )
 values = st.integers(0, 99) | st.none()
@@ -46,13 +47,19 @@ def feature_rows(view: str) -> st.SearchStrategy[list[tuple[Any, ...]]]:
     last = [values, st.floats(0, 1) | st.none()] if view == "ageless" else [values]
     if view == "hourly":
         last = [values, st.sampled_from(["x", "y", None])]
-    rows = st.tuples(*keys, st.one_of(st.none(), instants), st.none() | half_hours, *last)
+    written = st.sampled_from([None, *range(6)]).map(
+        lambda n: None if n is None else MIDNIGHT + timedelta(minutes=30 * n)
+    )
+    known = st.sampled_from([True] * 9 + [False]).flatmap(
+        lambda there: instants if there else st.none()
+    )
+    rows = st.tuples(*keys, known, written, *last)
     # Which of two rows counts that are equal in all but their values, only ours determines.
-    return st.lists(rows, max_size=12, unique_by=lambda row: row[: len(keys) + 2])
+    return st.lists(rows, max_size=16, unique_by=lambda row: row[: len(keys) + 2])
 
 
 worlds = st.fixed_dictionaries({view: feature_rows(view) for view in FEATURES})
-examples = st.lists(st.tuples(users, hosts, instants), min_size=1, max_size=12)
+examples = st.lists(st.tuples(users, hosts, instants), min_size=1, max_size=16)
 
 
 def frame_of(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
@@ -145,6 +152,41 @@ def test_a_value_is_used_until_its_ttl_and_not_a_microsecond_longer(world: World
     )
     joined = world.ours.get_historical_features(entity_df=spine, features=["hourly:count"])
     assert joined.to_arrow()["count"].to_pylist() == [7, 7, None]
+
+
+def test_of_rows_with_one_timestamp_the_one_written_last_counts(world: World, at: At) -> None:
+    names = [f"user-{number}" for number in range(20)]
+    written = [(at(9), 1), (at(30), 2), (None, 3)]
+    world.write("hourly", [(u, at(0), when, n, u) for when, n in written for u in names])
+    known: dict[tuple[float, bool], set[int]] = {}
+    for minutes in (1, 10, 30):
+        spine = pa.table({"user": names, "event_timestamp": [at(minutes)] * len(names)})
+        for written_by_then in (False, True):
+            job = world.ours.get_historical_features(
+                entity_df=spine,
+                features=["hourly:count", "hourly:note"],
+                filter_by_created_timestamp=written_by_then,
+            )
+            known[minutes, written_by_then] = set(job.to_arrow()["count"].to_pylist())
+    assert [known[minutes, False] for minutes in (1, 10, 30)] == [{2}, {2}, {2}]
+    assert [known[minutes, True] for minutes in (1, 10, 30)] == [{None}, {1}, {2}]
+
+
+def test_a_late_row_of_an_earlier_instant_does_not_hide_a_later_one(world: World, at: At) -> None:
+    names = [f"user-{number}" for number in range(20)]
+    rows = [(u, at(0), at(40), 1, u) for u in names] + [(u, at(10), at(10), 2, None) for u in names]
+    together = [(f"{u}'", at(0), at(40), 3, u) for u in names]
+    together += [(f"{u}'", at(10), at(40), 4, u) for u in names]
+    world.write("hourly", [*rows, *together])
+    both = [*names, *(f"{u}'" for u in names)]
+    spine = pa.table({"user": both, "event_timestamp": [at(41)] * len(both)})
+    joined = world.ours.get_historical_features(
+        entity_df=spine,
+        features=["hourly:count", "hourly:note"],
+        filter_by_created_timestamp=True,
+    ).to_arrow()
+    assert joined["count"].to_pylist() == [2] * len(names) + [4] * len(names)
+    assert joined["note"].to_pylist() == [None] * len(names) + names
 
 
 def test_rows_that_tie_in_everything_give_the_same_value_in_any_order(world: World, at: At) -> None:

@@ -34,6 +34,12 @@ def test_one_drifted_feature_warns() -> None:
     assert result.reasons == ("1 of 5 features drifted",)
 
 
+def test_the_noise_of_a_small_day_is_no_drift() -> None:
+    days = [decide(scored(40, seed=seed)) for seed in range(2, 22)]
+    assert max(feature.severity or 0 for day in days for feature in day.features) > 1
+    assert {day.verdict for day in days} == {"ok"}
+
+
 def test_many_drifted_features_are_drift_and_the_worst_comes_first() -> None:
     result = decide(scored(seed=2, bytes_factor=3, off_hours=0.1))
     assert result.verdict == "drift"

@@ -249,6 +249,7 @@ def test_a_writer_waits_for_the_one_before_it(tmp_path: Path) -> None:
         start.wait()
         writer.join(timeout=0.5)
         assert snapshots(tmp_path) == []
+        fcntl.flock(lock, fcntl.LOCK_UN)
     writer.join()
     assert len(snapshots(tmp_path)) == 40
 

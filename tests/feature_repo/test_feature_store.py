@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import MIDNIGHT
 from feast import FeatureStore
 from feast.types import Bool, Float64, Int64
+from feature_worlds import MIDNIGHT
 
 from feature_repo.objects import feast_objects, time_to_live
 from feature_repo.store import Applied, apply, open_store, training_frame
