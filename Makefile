@@ -17,7 +17,7 @@ help: ## List these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 up: $(INSTALLED) ## Start the platform with demo data: Dagster on 3000, dashboards on 8000, reports on 3001
-	@$(BIN)/whetstone up
+	@$(BIN)/whetstone up --demo
 
 demo: $(INSTALLED) ## Walk the whole loop once, from raw logs to a signed release, and say what happened
 	@$(BIN)/whetstone demo

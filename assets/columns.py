@@ -68,6 +68,4 @@ def feature_schema(view: FeatureView) -> list[dg.TableColumn]:
 
 
 def _columns(columns: Mapping[str, tuple[str, str]]) -> list[dg.TableColumn]:
-    return [
-        dg.TableColumn(name, kind, description=text) for name, (kind, text) in columns.items()
-    ]
+    return [dg.TableColumn(name, kind, description=text) for name, (kind, text) in columns.items()]

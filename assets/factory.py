@@ -208,9 +208,7 @@ class Factory:
         )
 
 
-def _spec(
-    asset: str, look: Look, code_version: str, deps: Sequence[dg.AssetKey]
-) -> dg.AssetSpec:
+def _spec(asset: str, look: Look, code_version: str, deps: Sequence[dg.AssetKey]) -> dg.AssetSpec:
     layer = asset.partition("/")[0]
     metadata = (
         {"dagster/column_schema": dg.TableSchema(columns=list(look.columns))}

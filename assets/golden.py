@@ -86,7 +86,9 @@ def _golden(factory: Factory, dataset: GoldenDataset) -> dg.AssetsDefinition:
                 dg.TableColumn("label", "VARCHAR", description="The class"),
                 dg.TableColumn("positive", "BOOLEAN", description="Whether it is the attack"),
                 dg.TableColumn("split", "VARCHAR", description="train, validation, test, verdicts"),
-                dg.TableColumn("origin", "VARCHAR", description="contribution:<id> or verdict:<id>"),
+                dg.TableColumn(
+                    "origin", "VARCHAR", description="contribution:<id> or verdict:<id>"
+                ),
                 dg.TableColumn("contributor", "VARCHAR", description="Who labelled it"),
             ],
         ),
@@ -155,9 +157,7 @@ def _golden_features(factory: Factory, dataset: GoldenDataset) -> dg.AssetsDefin
         place = lake.directory(type(work.place)("golden", dataset.name))
         with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
             relation = f"read_parquet({literal(str(place / EVENTS))})"
-            keys = ", ".join(
-                identifier(n) for n in ("environment", "unit", "event_timestamp")
-            )
+            keys = ", ".join(identifier(n) for n in ("environment", "unit", "event_timestamp"))
             examples = f"read_parquet({literal(str(place / 'part.parquet'))})"
             connection.execute(
                 f"CREATE TEMP TABLE units AS SELECT * FROM ({features_sql(view, relation)})"

@@ -14,6 +14,7 @@ from resources import (
 )
 from whetstone.catalog import load_catalog
 from whetstone.lineage import build_graph
+from whetstone.planning import Plan
 from whetstone.settings import Settings
 
 _LAYERS = (parsing, features, golden, training, scoring, monitoring, warehouse)
@@ -54,6 +55,13 @@ def stores(settings: Settings) -> dict[str, dg.ConfigurableResource]:
         "feature_store": FeatureStoreResource(home=str(settings.home)),
         "warehouse": WarehouseResource(database=str(settings.home / "warehouse.duckdb")),
     }
+
+
+def plan_of(factory: Factory) -> Plan:
+    """What is stale in an installation at this moment."""
+    opened = stores(factory.settings)
+    lake, cases = opened["lake"], opened["cases"]
+    return automation.plan_now(factory, lake, cases)
 
 
 def _roots(factory: Factory) -> list[dg.AssetSpec]:

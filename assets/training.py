@@ -126,7 +126,9 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
 
     return factory.asset(
         f"model/{detector.name}",
-        _look(detector, f"{detector.description}\n\nThe newest trained model.", "scikitlearn", "onnx"),
+        _look(
+            detector, f"{detector.description}\n\nThe newest trained model.", "scikitlearn", "onnx"
+        ),
         make,
     )
 

@@ -1,5 +1,6 @@
 """Whether a challenger may replace the champion. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +62,10 @@ def decide(
 
     It needs `gate.min_average_precision` on the core test set. Against a champion it must also not
     be worse, there and on recent verdicts: it is worse where the whole 95% interval of the paired
-    bootstrap difference lies below minus `gate.tolerance`. The difference is that of average
-    precision; on examples of one class only (verdicts often are all false positives) that of the
-    share judged rightly, each model at its own threshold.
+    bootstrap difference lies below minus `gate.tolerance`. Compared are average precision and, each
+    model at its own threshold, balanced accuracy: a good ranking is worth nothing to analysts when
+    the operating point hides it. On examples of one class only (verdicts often are all false
+    positives) it is the share judged rightly.
 
     Args:
         challenger: its metrics on the core test set.
@@ -95,10 +97,12 @@ def decide(
         if pair is None or not len(pair.positive):
             reasons.append(f"There are no {title} to compare on")
             continue
-        numbers[name] = comparison = _compare(pair, thresholds, seed)
-        kept = comparison["interval"][1] >= -gate.tolerance
-        passed = passed and kept
-        reasons.append(_sentence(title, comparison, kept, gate.tolerance))
+        numbers[name] = {}
+        for measure in _measures(pair):
+            numbers[name][measure] = comparison = _compare(pair, thresholds, measure, seed)
+            kept = comparison["interval"][1] >= -gate.tolerance
+            passed = passed and kept
+            reasons.append(_sentence(title, measure, comparison, kept, gate.tolerance))
     return GateDecision(passed, reasons, numbers)
 
 
@@ -109,6 +113,11 @@ def _good_enough(challenger: Metrics, minimum: float) -> tuple[bool, str]:
             "The challenger has no average precision on the core test set: "
             f"{challenger.undefined['average_precision']}"
         )
+    if challenger.positives and not challenger.true_positives:
+        return False, (
+            f"At its threshold the challenger finds none of {challenger.positives} positive "
+            "examples of the core test set"
+        )
     good = value >= minimum
     return good, (
         f"Average precision on the core test set is {value:.4f}, "
@@ -116,21 +125,17 @@ def _good_enough(challenger: Metrics, minimum: float) -> tuple[bool, str]:
     )
 
 
-def _compare(pair: PairedScores, thresholds: tuple[float, float], seed: int) -> dict[str, Any]:
+def _measures(pair: PairedScores) -> tuple[str, ...]:
     both = bool(pair.positive.any()) and not pair.positive.all()
-    measure = "average_precision" if both else "share_right"
+    return ("average_precision", "balanced_accuracy") if both else ("share_right",)
+
+
+def _compare(
+    pair: PairedScores, thresholds: tuple[float, float], measure: str, seed: int
+) -> dict[str, Any]:
     values, resamples = [], []
     for scores, threshold in zip((pair.challenger, pair.champion), thresholds, strict=True):
-        ranking = Ranking.of(scores, threshold)
-        right = (scores >= threshold) == pair.positive
-
-        def measured(
-            weights: curves.Floats, ranking: Ranking = ranking, right: NDArray[np.bool_] = right
-        ) -> float:
-            if both:
-                return float(curves.average_precision(*ranking.count(pair.positive, weights)))
-            return float(weights[right].sum() / weights.sum())
-
+        measured = _measured(measure, scores, threshold, pair.positive)
         values.append(measured(np.ones(len(scores))))
         # Equal seeds give both models the same resamples, which is what pairs them.
         drawn = curves.bootstrap_weights(len(scores), pair.groups, RESAMPLES, seed)
@@ -138,7 +143,6 @@ def _compare(pair: PairedScores, thresholds: tuple[float, float], seed: int) -> 
     differences = np.subtract(*resamples)
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     return {
-        "measure": measure,
         "n": len(pair.positive),
         "positives": int(pair.positive.sum()),
         "challenger": values[0],
@@ -148,11 +152,38 @@ def _compare(pair: PairedScores, thresholds: tuple[float, float], seed: int) -> 
     }
 
 
-def _sentence(title: str, comparison: dict[str, Any], kept: bool, tolerance: float) -> str:
-    measure = {"average_precision": "Average precision", "share_right": "The share judged rightly"}
+def _measured(
+    measure: str, scores: curves.Floats, threshold: float, positive: NDArray[np.bool_]
+) -> Callable[[curves.Floats], float]:
+    """The measure of scored examples as a function of their bootstrap weights."""
+    if measure == "average_precision":
+        ranking = Ranking.of(scores, threshold)
+        return lambda weights: float(curves.average_precision(*ranking.count(positive, weights)))
+    right = (scores >= threshold) == positive
+    if measure == "share_right":
+        return lambda weights: float(weights[right].sum() / weights.sum())
+
+    def balanced(weights: curves.Floats) -> float:
+        with np.errstate(invalid="ignore"):  # a resample may lack one class
+            shares = [
+                weights[right & one].sum() / weights[one].sum() for one in (positive, ~positive)
+            ]
+        return float(np.mean(shares))
+
+    return balanced
+
+
+def _sentence(
+    title: str, measure: str, comparison: dict[str, Any], kept: bool, tolerance: float
+) -> str:
+    words = {
+        "average_precision": "Average precision",
+        "balanced_accuracy": "Balanced accuracy at the threshold",
+        "share_right": "The share judged rightly",
+    }
     low, high = comparison["interval"]
     return (
-        f"{measure[comparison['measure']]} on {title} ({comparison['n']} examples, "
+        f"{words[measure]} on {title} ({comparison['n']} examples, "
         f"{comparison['positives']} positive): challenger {comparison['challenger']:.4f}, "
         f"champion {comparison['champion']:.4f}, difference {comparison['difference']:+.4f} "
         f"[{low:+.4f}, {high:+.4f}], {'not ' if kept else ''}worse beyond {tolerance:.4f}"

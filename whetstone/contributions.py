@@ -95,7 +95,9 @@ def contribute(
     except OSError as error:
         if directory.exists():  # somebody else handed in the same at this very moment
             return _read(directory), False
-        raise InputError(f"{directory}: cannot be written ({error}); free space and repeat") from error
+        raise InputError(
+            f"{directory}: cannot be written ({error}); free space and repeat"
+        ) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return accepted, True

@@ -99,9 +99,7 @@ def _class(where: str, text: str, dataset: GoldenDataset) -> tuple[str, bool]:
         if text.lower() in (known.name.lower(), *(alias.lower() for alias in known.aliases)):
             return known.name, known.positive
     names = ", ".join(n for c in dataset.classes for n in (c.name, *c.aliases))
-    raise InputError(
-        f"{where}: label: {text!r} is no class of {dataset.name}; it has: {names}"
-    )
+    raise InputError(f"{where}: label: {text!r} is no class of {dataset.name}; it has: {names}")
 
 
 def _instant(where: str, column: str, text: str | None) -> datetime | None:

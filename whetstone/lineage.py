@@ -122,9 +122,7 @@ def _of_golden_datasets(catalog: Catalog) -> Iterable[Node]:
             ),
             (Input(f"contributions/{name}"), Input(f"verdicts/{name}")),
         )
-        yield Node(
-            f"golden_features/{name}", False, view_hash(view), (Input(f"golden/{name}"),)
-        )
+        yield Node(f"golden_features/{name}", False, view_hash(view), (Input(f"golden/{name}"),))
 
 
 def _of_detector(

@@ -79,9 +79,7 @@ def plan(
 
 
 class _Planner:
-    def __init__(
-        self, graph: Graph, manifest: ReadManifest, roots: Roots, active: frozenset[Key]
-    ):
+    def __init__(self, graph: Graph, manifest: ReadManifest, roots: Roots, active: frozenset[Key]):
         self._graph = graph
         self._roots = roots
         self._active = active

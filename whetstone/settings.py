@@ -70,6 +70,4 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings in force in this process, with absolute paths."""
     read = Settings()  # pyright: ignore[reportCallIssue]
-    return read.model_copy(
-        update={"home": read.home.resolve(), "catalog": read.catalog.resolve()}
-    )
+    return read.model_copy(update={"home": read.home.resolve(), "catalog": read.catalog.resolve()})

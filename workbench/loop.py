@@ -37,9 +37,7 @@ class Loop:
         say: told of each run before it starts, and of each asset as it is made.
     """
 
-    def __init__(
-        self, factory: Factory, instance: dg.DagsterInstance, say: Callable[[str], None]
-    ):
+    def __init__(self, factory: Factory, instance: dg.DagsterInstance, say: Callable[[str], None]):
         self._factory = factory
         self._instance = instance
         self._say = say

@@ -8,16 +8,22 @@ Everything else (statements, subqueries, windows, file, network and setting func
 
 import hashlib
 import json
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
-import duckdb
+from whetstone.catalog.sandbox import parse_tree
 
 _PREFIX = "SELECT (\n"
+_MAX_CHARACTERS = 1 << 16
 
-_SCALAR_FUNCTIONS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_SCALAR_FUNCTIONS = _words(
     """
     || + - * / // % ** ^ & | << >> ~~ !~~ ~~* !~~* ~~~ @> <@ !
     abs acos array_length array_position ascii asin atan atan2 bit_count bit_xor bit_length
@@ -37,21 +43,20 @@ _SCALAR_FUNCTIONS = frozenset(
     time_bucket to_days to_hours to_microseconds to_milliseconds to_minutes to_seconds
     to_timestamp translate trim trunc try_strptime ucase unhex upper url_decode week
     xor year
-    """.split()
+    """
 )
-_AGGREGATES = frozenset(
+_AGGREGATES = _words(
     """
     approx_count_distinct arg_max arg_min avg bool_and bool_or corr count
     count_if count_star entropy kurtosis mad max mean median min mode quantile
     quantile_cont quantile_disc regr_slope skewness stddev stddev_pop stddev_samp sum var_pop
     var_samp variance
-    """.split()
+    """
 )
-_NODE_CLASSES = frozenset(
+_NODE_CLASSES = _words(
     "BETWEEN CASE CAST COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA OPERATOR"
-    " PARAMETER TYPE".split()
+    " PARAMETER TYPE"
 )
-_CONNECTIONS = threading.local()
 
 
 class ExpressionError(Exception):
@@ -77,7 +82,7 @@ class ParsedExpression:
     fingerprint: str
     parameter_spans: tuple[tuple[int, int, int], ...]
 
-    def with_parameters(self, replacement: dict[int, str]) -> str:
+    def with_parameters(self, replacement: Mapping[int, str]) -> str:
         """The expression's SQL with each `$n` replaced by `replacement[n]`."""
         encoded = self.definition.encode()
         for start, length, number in sorted(self.parameter_spans, reverse=True):
@@ -85,29 +90,28 @@ class ParsedExpression:
         return encoded.decode()
 
 
+@lru_cache(maxsize=10_000)
 def parse_expression(definition: str) -> ParsedExpression:
-    """Parse and check one definition.
+    """Parse and check one definition; nothing in it is run.
 
     Raises:
-        ExpressionError: it is empty, has a syntax error, is more than one expression, or uses
-            something that is not on the allow-list.
+        ExpressionError: it is empty, has a syntax error, is more than one expression, nests too
+            deep, or uses something that is not on the allow-list.
     """
     if not definition.strip():
         raise ExpressionError("the definition is empty")
     root = _parse(definition)
-    nodes = list(_nodes(root))
-    lambdas = frozenset(_lambda_names(nodes))
     columns: set[str] = set()
     spans: list[tuple[int, int, int]] = []
     aggregates = False
-    for node in nodes:
+    for node, bound in _nodes(root):
         kind = node["class"]
         if kind not in _NODE_CLASSES:
             raise ExpressionError(f"{_describe(kind)} is not allowed in a definition")
         if kind == "FUNCTION":
             aggregates |= _check_function(node)
         elif kind == "COLUMN_REF":
-            if node["column_names"][0] not in lambdas:
+            if node["column_names"][0] not in bound:
                 columns.add(node["column_names"][0])
         elif kind == "PARAMETER":
             spans.append(_span(node))
@@ -122,14 +126,14 @@ def parse_expression(definition: str) -> ParsedExpression:
 
 
 def _parse(definition: str) -> dict[str, Any]:
-    connection = getattr(_CONNECTIONS, "connection", None)
-    if connection is None:
-        connection = _CONNECTIONS.connection = duckdb.connect()
-        connection.execute("SET enable_external_access = false")
+    if len(definition) > _MAX_CHARACTERS:
+        raise ExpressionError(f"the definition is longer than {_MAX_CHARACTERS} characters")
+    try:
+        definition.encode()
+    except UnicodeEncodeError as error:
+        raise ExpressionError("the definition is not valid Unicode text") from error
     # The newline ends a trailing comment; the parentheses expose anything but one expression.
-    text = f"{_PREFIX}{definition}\n)"
-    row = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [text]).fetchone()
-    tree = json.loads(row[0])
+    tree = parse_tree(f"{_PREFIX}{definition}\n)")
     if tree.get("error"):
         raise ExpressionError(f"not a SQL expression: {tree['error_message']}")
     select = tree["statements"][0]["node"]
@@ -148,25 +152,29 @@ def _parse(definition: str) -> dict[str, Any]:
     return select["select_list"][0]
 
 
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every expression node below a parse tree; a node is what carries a class."""
-    stack = [value]
+def _nodes(root: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every expression node of a parse tree, with the names that lambdas around it bind.
+
+    A node is what carries a class.
+    """
+    stack: list[tuple[Any, frozenset[str]]] = [(root, frozenset())]
     while stack:
-        item = stack.pop()
+        item, bound = stack.pop()
         if isinstance(item, list):
-            stack.extend(item)  # pyright: ignore[reportUnknownArgumentType]
+            stack.extend((inner, bound) for inner in cast(list[Any], item))
         elif isinstance(item, dict):
-            if "class" in item:
-                yield item
-            stack.extend(item.values())  # pyright: ignore[reportUnknownArgumentType]
+            node = cast(dict[str, Any], item)
+            if "class" in node:
+                yield node, bound
+                if node["class"] == "LAMBDA":
+                    bound |= _column_names(node["lhs"])
+            stack.extend((inner, bound) for inner in node.values())
 
 
-def _lambda_names(nodes: list[dict[str, Any]]) -> Iterator[str]:
-    for node in nodes:
-        if node["class"] == "LAMBDA":
-            for left in _nodes(node["lhs"]):
-                if left["class"] == "COLUMN_REF":
-                    yield left["column_names"][0]
+def _column_names(tree: Any) -> frozenset[str]:
+    return frozenset(
+        node["column_names"][0] for node, _ in _nodes(tree) if node["class"] == "COLUMN_REF"
+    )
 
 
 def _check_function(node: dict[str, Any]) -> bool:
@@ -206,15 +214,17 @@ def _describe(kind: str) -> str:
 
 
 def _fingerprint(root: dict[str, Any]) -> str:
-    def bare(value: Any) -> Any:
-        if isinstance(value, list):
-            return [bare(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(value, dict):
-            return {
-                key: bare(item)
-                for key, item in value.items()  # pyright: ignore[reportUnknownVariableType]
-                if not str(key).startswith("query_location")  # pyright: ignore[reportUnknownArgumentType]
-            }
-        return value
+    bare = json.dumps(_without_locations(root), sort_keys=True)
+    return hashlib.sha256(bare.encode()).hexdigest()
 
-    return hashlib.sha256(json.dumps(bare(root), sort_keys=True).encode()).hexdigest()
+
+def _without_locations(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_locations(item) for item in cast(list[Any], value)]
+    if isinstance(value, dict):
+        return {
+            key: _without_locations(item)
+            for key, item in cast(dict[str, Any], value).items()
+            if not key.startswith("query_location")
+        }
+    return value

@@ -96,9 +96,7 @@ def _messages(found: Mapping[str, Located[M]]) -> dict[str, M]:
     return {name: located.message for name, located in sorted(found.items())}
 
 
-def _read(
-    directory: Path, kind: type[M], problems: list[CatalogError]
-) -> dict[str, Located[M]]:
+def _read(directory: Path, kind: type[M], problems: list[CatalogError]) -> dict[str, Located[M]]:
     found: dict[str, Located[M]] = {}
     for file in sorted(directory.glob("*.textproto")):
         try:

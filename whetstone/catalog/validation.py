@@ -162,9 +162,7 @@ def _check_raw_expression(
         )
 
 
-def _check_view(
-    located: Located[FeatureView], sources: Mapping[str, Located[Source]]
-) -> Problems:
+def _check_view(located: Located[FeatureView], sources: Mapping[str, Located[Source]]) -> Problems:
     view = located.message
     yield from _check_name(located)
     if view.source not in sources:
@@ -244,7 +242,9 @@ def _check_golden(
                 yield located.error("holdout.group.keys", "name what stays together")
             shares = (holdout.group.test_share, holdout.group.validation_share)
             if not (0 < shares[0] < 1 and 0 < shares[1] < 1 and sum(shares) < 1):
-                yield located.error("holdout.group", "shares lie between 0 and 1, their sum below 1")
+                yield located.error(
+                    "holdout.group", "shares lie between 0 and 1, their sum below 1"
+                )
         case "time":
             instants = (holdout.time.validation_from, holdout.time.test_from)
             if any(_instant(text) is None for text in instants) or instants[0] >= instants[1]:

@@ -7,9 +7,7 @@ from whetstone.catalog.validation import entity_columns, seconds_of
 from whetstone.sql import columns, identifier
 
 
-def features_sql(
-    view: FeatureView, relation: str, features: Sequence[str] | None = None
-) -> str:
+def features_sql(view: FeatureView, relation: str, features: Sequence[str] | None = None) -> str:
     """SQL that computes features of units from a relation of events.
 
     Args:

@@ -79,12 +79,10 @@ class BundleScorer:
             np.float32,
         )
         return [
-            explain(self._scorer, row, baselines, self.bundle.feature_names)[:top]
-            for row in matrix
+            explain(self._scorer, row, baselines, self.bundle.feature_names)[:top] for row in matrix
         ]
 
 
 def alerts_of(scored: pa.Table) -> pa.Table:
     """The rows of a scored table that are alerts."""
     return scored.filter(scored["is_alert"])
-

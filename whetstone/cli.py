@@ -1,0 +1,272 @@
+"""The `whetstone` command: what every installation has. The platform adds its own commands."""
+
+import atexit
+import os
+import sys
+import time
+import warnings
+from datetime import UTC, date, datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from whetstone import console
+from whetstone.catalog import Catalog, load_catalog
+from whetstone.errors import InputError, WhetstoneError
+from whetstone.settings import settings
+
+app = typer.Typer(
+    help="Keeps threat detectors sharp: raw logs in, retrained and signed detectors out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+catalog_app = typer.Typer(help="Check and try definitions.", no_args_is_help=True)
+app.add_typer(catalog_app, name="catalog")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Day = Annotated[
+    str | None,
+    typer.Option(help="Day the file was landed on, YYYY-MM-DD; gives year-less clocks their year."),
+]
+_SHOWN_RECORDS = 5
+
+
+def main() -> None:
+    """Run the command; an error is a line, not a traceback."""
+    _silence_libraries()
+    for plugin in entry_points(group="whetstone.commands"):
+        plugin.load()(app)
+    try:
+        app(standalone_mode=True)
+    except WhetstoneError as error:
+        console.say(f"error: {error}")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _silence_libraries() -> None:
+    """Libraries' own worries are not the user's: deprecations, and reports on leaks at exit."""
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    # Registered first, so run last: DuckDB's binding reports at exit what other libraries hold on
+    # to, thirty lines below every result.
+    atexit.register(lambda: (sys.stderr.flush(), os.dup2(devnull, 2)))
+
+
+def day_of(text: str | None) -> date:
+    """A day option's value; today (UTC) when it was not given."""
+    if text is None:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"--day {text}: write YYYY-MM-DD") from error
+
+
+@app.command()
+def land(
+    files: Annotated[list[Path], typer.Argument(help="Raw files: plain, gzip or zstd.")],
+    source: Annotated[str, typer.Option(help="Kind of log, as in the catalog.")],
+    environment: Annotated[str, typer.Option(help="Site that the files are from.")],
+    day: Day = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand in raw files; the platform parses and scores them.
+
+    Landing the same content again changes nothing.
+
+    Example: `whetstone land auth.log --source sshd --environment berlin --day 2026-03-01`
+    """
+    from whetstone.landing import land as land_file
+
+    catalog = load_catalog(settings().catalog)
+    catalog.source(source)
+    if source not in catalog.environment(environment).sources:
+        raise InputError(
+            f"environment {environment} has no source {source}; add it to"
+            f" {settings().catalog}/environments/{environment}.textproto"
+        )
+    landed = [
+        land_file(settings().landing, file, environment, source, day_of(day)) for file in files
+    ]
+    if as_json:
+        console.show_json({"landed": [{"path": str(x.path), "new": x.new} for x in landed]})
+        return
+    for one in landed:
+        console.show(f"{one.path}{'' if one.new else '  (was there already)'}")
+
+
+@app.command()
+def contribute(
+    dataset: Annotated[str, typer.Argument(help="Golden dataset, as in the catalog.")],
+    file: Annotated[Path, typer.Argument(help="Raw log: plain, gzip or zstd.")],
+    labels: Annotated[
+        Path, typer.Option(help="CSV: unit, optional start and end, label; unit * is the rest.")
+    ],
+    by: Annotated[str, typer.Option(help="Who contributes it.")],
+    day: Day = None,
+    note: Annotated[str, typer.Option(help="Where it is from.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add raw logs with labels to a golden dataset; its detectors retrain.
+
+    Example: `whetstone contribute ssh_bruteforce auth.log --labels labels.csv --by ada`
+    """
+    from whetstone.contributions import contribute as accept
+    from whetstone.trial import try_labels
+
+    catalog = load_catalog(settings().catalog)
+    golden = catalog.golden_dataset(dataset)
+    tried = try_labels(catalog, golden, file, labels, day_of(day).isoformat())
+    contribution, new = accept(
+        settings().contributions,
+        dataset,
+        catalog.source_of(golden).name,
+        file,
+        labels,
+        contributor=by,
+        day=day_of(day),
+        note=note,
+    )
+    result = {
+        "id": contribution.id,
+        "new": new,
+        "lines": tried.parsed.lines,
+        "rejects": tried.parsed.rejects,
+        "units": tried.units,
+        "examples": tried.examples,
+        "labels_without_unit": tried.unmatched,
+    }
+    if as_json:
+        console.show_json(result)
+        return
+    state = "accepted" if new else "was accepted before"
+    console.show(f"contribution {contribution.id} {state}: {tried.examples} of {tried.units} units")
+    if tried.unmatched:
+        console.say(f"warning: {tried.unmatched} labels name no unit of {file}; they are left out")
+
+
+@catalog_app.command("check")
+def catalog_check(
+    functions: Annotated[
+        bool, typer.Option("--functions", help="List what definitions may use.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check every definition; each problem names file, line and field.
+
+    Example: `whetstone catalog check`
+    """
+    if functions:
+        from whetstone.catalog.expressions import allowed_functions
+
+        scalar, aggregates = allowed_functions()
+        console.show("scalar: " + " ".join(sorted(scalar)))
+        console.show("aggregate: " + " ".join(sorted(aggregates)))
+        return
+    counts = catalog_counts(load_catalog(settings().catalog))
+    if as_json:
+        console.show_json(counts)
+    else:
+        console.show(", ".join(f"{count} {name}" for name, count in counts.items()) + ": all valid")
+
+
+def catalog_counts(catalog: Catalog) -> dict[str, int]:
+    """How many definitions of each kind a catalog has."""
+    return {
+        "sources": len(catalog.sources),
+        "feature views": len(catalog.feature_views),
+        "golden datasets": len(catalog.golden_datasets),
+        "detectors": len(catalog.detectors),
+        "environments": len(catalog.environments),
+    }
+
+
+@catalog_app.command("test")
+def catalog_test(
+    source: Annotated[str, typer.Argument(help="Source, as in the catalog.")],
+    file: Annotated[Path, typer.Argument(help="Raw file: plain, gzip or zstd.")],
+    day: Day = None,
+    as_json: AsJson = False,
+) -> None:
+    """Parse a raw file with a source's definition and show what comes out.
+
+    Example: `whetstone catalog test sshd /var/log/auth.log`
+    """
+    from whetstone.trial import try_source
+
+    began = time.perf_counter()
+    trial = try_source(
+        load_catalog(settings().catalog).source(source),
+        file,
+        day_of(day).isoformat(),
+        _SHOWN_RECORDS,
+    )
+    seconds = time.perf_counter() - began
+    result: dict[str, Any] = {
+        "source": source,
+        "lines": trial.parsed.lines,
+        "parsed": trial.parsed.events,
+        "skipped": trial.parsed.skipped,
+        "rejects": trial.parsed.rejects,
+        "lines_per_second": round(trial.parsed.lines / seconds),
+    }
+    if as_json:
+        console.show_json(result)
+        return
+    console.show_table("first records", trial.records)
+    console.show_table("rejects", [{"reason": r, "lines": n} for r, n in trial.examples.items()])
+    console.show(
+        f"{trial.parsed.lines} lines: {trial.parsed.events} events, {trial.parsed.skipped} of other"
+        f" sources, {sum(trial.parsed.rejects.values())} rejects;"
+        f" {result['lines_per_second']:,} lines a second"
+    )
+
+
+@app.command()
+def pull(
+    url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WHETSTONE_RELEASES_URL", help="Release repository: file, http, https."
+        ),
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Where bundles are kept; default: below the home.")
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="root.json of the repository, by a way you trust; first pull only."),
+    ] = None,
+    channel: Annotated[str, typer.Option(help="Channel to follow.")] = "stable",
+    detector: Annotated[
+        list[str] | None, typer.Option(help="Only this detector; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring this environment's bundles up to date, every one verified.
+
+    Without --url it pulls from the platform on this machine.
+
+    Example: `whetstone pull --url https://platform.example/releases --root root.json`
+    """
+    from whetstone.releases import Client, Repository
+
+    trusted = root.read_bytes() if root else None
+    if url is None:
+        local = Repository(settings().releases)
+        url, trusted = local.url, trusted or local.root()
+    client = Client(url, into or settings().home / "pulled", trusted)
+    pulled = client.pull(channel, detector)
+    rows = [
+        {"detector": p.detector, "version": p.version, "changed": p.changed, "path": str(p.path)}
+        for p in pulled
+    ]
+    if as_json:
+        console.show_json({"channel": channel, "pulled": rows})
+    else:
+        console.show_table(f"channel {channel}", rows)

@@ -1,0 +1,238 @@
+"""The platform's part of the `whetstone` command."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from triage import CaseStore, VerdictValue
+from triage.records import State
+from whetstone import console
+from whetstone.catalog import load_catalog
+from whetstone.cli import AsJson, Day, catalog_counts, day_of
+from whetstone.errors import InputError
+from whetstone.settings import settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the platform's commands."""
+    for command in (alerts, verdict, evaluate, rollback, status, demo, up):
+        app.command()(command)
+
+
+def alerts(
+    environment: Annotated[str | None, typer.Option(help="Only this environment.")] = None,
+    detector: Annotated[str | None, typer.Option(help="Only this detector.")] = None,
+    state: Annotated[str, typer.Option(help="open, judged, withdrawn or all.")] = "open",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List alerts, the newest day and the highest score first.
+
+    Example: `whetstone alerts --environment berlin --limit 10`
+    """
+    with _cases() as cases:
+        found = cases.alerts(environment, detector, _state(state), limit)
+        counts = cases.counts(environment, detector)
+    rows = [
+        {
+            "alert": alert.alert_id,
+            "time": f"{alert.event_timestamp:%Y-%m-%d %H:%M:%S}",
+            "environment": alert.environment,
+            "detector": alert.detector,
+            "unit": alert.unit,
+            "score": alert.score,
+            "why": ", ".join(
+                f"{part['feature']}={_short(part['value'])}" for part in alert.explanation[:3]
+            ),
+            "verdicts": ", ".join(f"{v.value} by {v.by}" for v in alert.verdicts),
+        }
+        for alert in found
+    ]
+    if as_json:
+        console.show_json({"alerts": rows, "open": counts.open, "judged": counts.judged})
+        return
+    console.show_table(f"{state} alerts: {len(rows)} of {counts.open} open", rows)
+
+
+def verdict(
+    alert: Annotated[str, typer.Argument(help="Alert id, or its beginning.")],
+    value: Annotated[
+        str, typer.Argument(help="true_positive, false_positive, benign_expected or unsure.")
+    ],
+    by: Annotated[str, typer.Option(help="Who judges.")],
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what an alert was; the detector learns from it.
+
+    Example: `whetstone verdict 3fa9c1 false_positive --by ada`
+    """
+    with _cases() as cases:
+        judged = cases.alert(alert)
+        given = cases.give_verdict(judged.alert_id, _verdict_value(value), by, note)
+    result = {
+        "verdict": given.verdict_id,
+        "alert": judged.alert_id,
+        "detector": judged.detector,
+        "environment": judged.environment,
+        "unit": judged.unit,
+        "value": str(given.value),
+        "by": given.by,
+    }
+    if as_json:
+        console.show_json(result)
+    else:
+        console.show(
+            f"{given.value} by {given.by} on {judged.detector} {judged.unit} in"
+            f" {judged.environment}: kept. `whetstone status` shows what it changes."
+        )
+
+
+def evaluate(
+    detector: Annotated[str, typer.Argument(help="Detector whose champion is judged.")],
+    file: Annotated[Path, typer.Argument(help="Raw log: plain, gzip or zstd.")],
+    labels: Annotated[
+        Path, typer.Option(help="CSV: session or entity, optional start and end, label.")
+    ],
+    day: Day = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a labelled raw file with the champion and print how good it is.
+
+    Example: `whetstone evaluate hdfs_block_pca hdfs.log.gz --labels labels.csv`
+    """
+    from workbench.judging import evaluate_file
+
+    result = evaluate_file(detector, file, labels, day_of(day).isoformat())
+    if as_json:
+        console.show_json(result)
+        return
+    measures = ("precision", "recall", "f1", "average_precision", "auc")
+    rows: list[dict[str, Any]] = [
+        {"measure": name, "value": result[name], "95 % interval": _interval(result, name)}
+        for name in measures
+    ]
+    rows += [
+        {"measure": f"recall at {rate} false positives", "value": value, "95 % interval": ""}
+        for rate, value in result["recall_at_fpr"].items()
+    ]
+    console.show_table(
+        f"{detector} {result['model_version']}: {result['n']} units,"
+        f" {result['positives']} positive, coverage {result['coverage']:.1%}",
+        rows,
+    )
+
+
+def rollback(
+    detector: Annotated[str, typer.Argument(help="Detector whose champion is withdrawn.")],
+    to: Annotated[str | None, typer.Option(help="Version; default: the one before.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put an earlier release of a detector back into service, for all environments.
+
+    Example: `whetstone rollback ssh_bruteforce_gb`
+    """
+    from whetstone.champions import restore_champion
+    from whetstone.lake import Lake
+    from whetstone.releases import Repository
+
+    load_catalog(settings().catalog).detector(detector)
+    version = Repository(settings().releases).rollback(detector, to_version=to)
+    restore_champion(Lake(settings().lake), detector, version)
+    if as_json:
+        console.show_json({"detector": detector, "champion": version})
+    else:
+        console.show(f"champion of {detector} is {version} again")
+
+
+def status(as_json: AsJson = False) -> None:
+    """Say what is in force: settings, sources, detectors, what changed lately and why.
+
+    Example: `whetstone status`
+    """
+    from workbench.status import read_status, show_status
+
+    found = read_status(settings())
+    if as_json:
+        console.show_json(found)
+    else:
+        show_status(found)
+
+
+def demo(
+    days: Annotated[int, typer.Option(min=3, max=60, help="Days of logs to generate.")] = 14,
+    seed: Annotated[int, typer.Option(help="Seed of the generator.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole loop on generated logs, without a UI: parse, train, release, score, learn.
+
+    Starts afresh each time, in `demo` below the home.
+
+    Example: `whetstone demo`
+    """
+    from workbench.demo import run_demo, show_demo
+
+    result = run_demo(settings(), days, seed)
+    if as_json:
+        console.show_json(result)
+    else:
+        show_demo(result)
+
+
+def up(
+    with_demo: Annotated[
+        bool, typer.Option("--demo", help="Begin with generated logs and contributions.")
+    ] = False,
+    dagster_port: Annotated[int, typer.Option(envvar="WHETSTONE_DAGSTER_PORT")] = 3000,
+    dashboards_port: Annotated[int, typer.Option(envvar="WHETSTONE_DASHBOARDS_PORT")] = 8000,
+    reports_port: Annotated[int, typer.Option(envvar="WHETSTONE_REPORTS_PORT")] = 3001,
+) -> None:
+    """Start the platform: Dagster UI, daemon, dashboards and reports; Ctrl-C ends it.
+
+    Example: `whetstone up --demo`
+    """
+    from workbench.demo import prepare_demo
+    from workbench.platform import Platform, Ports
+    from workbench.platform import up as start
+
+    def prepare() -> None:
+        if with_demo:
+            prepare_demo(settings())
+
+    def validate() -> str:
+        counts = catalog_counts(load_catalog(settings().catalog))
+        return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+    ports = Ports(dagster_port, dashboards_port, reports_port)
+    start(Platform(settings(), prepare, validate, ports))
+
+
+def _cases() -> closing[CaseStore]:
+    settings().home.mkdir(parents=True, exist_ok=True)
+    return closing(CaseStore(settings().case_store))
+
+
+def _state(text: str) -> State | None:
+    states = get_args(State)
+    if text not in (*states, "all"):
+        raise InputError(f"--state {text}: write {', '.join(states)} or all")
+    return None if text == "all" else text  # pyright: ignore[reportReturnType]
+
+
+def _verdict_value(text: str) -> VerdictValue:
+    try:
+        return VerdictValue(text)
+    except ValueError as error:
+        values = ", ".join(VerdictValue)
+        raise InputError(f"{text!r} is no verdict; write {values}") from error
+
+
+def _short(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"
+
+
+def _interval(result: dict[str, Any], name: str) -> str:
+    bounds = result["intervals"].get(name)
+    return f"{bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else ""

@@ -1,0 +1,77 @@
+"""Judge a champion on a labelled raw file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detectors.evaluation import evaluate
+from whetstone.catalog.validation import entity_columns
+from whetstone.engine import only_row, open_engine
+from whetstone.errors import InputError
+from whetstone.golden import label_units
+from whetstone.labels import read_labels
+from whetstone.parsing import RawFile, parse_files
+from whetstone.releases import Repository
+from whetstone.scoring.run import BundleScorer
+from whetstone.settings import settings
+
+
+def evaluate_file(detector: str, file: Path, labels: Path, day: str) -> dict[str, Any]:
+    """Score a labelled raw file with the champion, by the definitions in its bundle.
+
+    Returns:
+        The metrics, and `coverage`: the share of labels that name a unit of the file.
+
+    Raises:
+        NotReadyError: the detector has no champion.
+        InputError: a file cannot be used, or no label names a unit.
+    """
+    scorer = BundleScorer(Repository(settings().releases).load(detector))
+    given = read_labels(labels, scorer.dataset, entity_columns(scorer.view))
+    with open_engine() as connection:
+        parsed = parse_files(
+            connection,
+            scorer.source,
+            [RawFile(file, "evaluation", file.name)],
+            day,
+            settings().max_line_bytes,
+        )
+        connection.register("scored", scorer.score_events(connection, "events"))
+        connection.execute("CREATE TEMP TABLE units AS FROM scored")
+        unmatched = label_units(connection, scorer.view, given)
+        # A unit that carries both signs proves nothing.
+        judged = connection.sql(
+            "SELECT * FROM labelled QUALIFY count(*) OVER (PARTITION BY unit, event_timestamp) = 1"
+            " ORDER BY unit, event_timestamp"
+        ).to_arrow_table()
+        units, conflicts = only_row(
+            connection,
+            "SELECT (SELECT count(*) FROM units), count(*) FROM (SELECT 1 FROM labelled"
+            " GROUP BY unit, event_timestamp HAVING count(*) > 1)",
+        )
+    if not judged.num_rows:
+        raise InputError(
+            f"{labels}: no label names a unit of {file} ({', '.join(entity_columns(scorer.view))},"
+            f" {units} units from {parsed.lines} lines): check the unit column and the time ranges"
+        )
+    metrics = evaluate(
+        judged["score"].to_numpy(),
+        judged["positive"].to_numpy(zero_copy_only=False),
+        scorer.bundle.threshold,
+        scorer.detector.seed,
+        np.array(judged["unit"].to_pylist()),
+    )
+    given_labels = given.table.num_rows
+    return {
+        **metrics.to_dict(),
+        "detector": detector,
+        "model_version": scorer.version,
+        "lines": parsed.lines,
+        "rejects": parsed.rejects,
+        "units": units,
+        "labels": given_labels,
+        "labels_without_unit": unmatched,
+        "conflicts": conflicts,
+        "coverage": 1 - unmatched / given_labels if given_labels else 1.0,
+    }
