@@ -5,21 +5,25 @@ in Dagster's runs; so nothing is lost by a crash or a change that arrives in the
 """
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 
 from assets.factory import Factory
+from assets.liveness import bury_the_dead
 from resources.roots import read_roots
 from resources.stores import CaseStoreResource, LakeResource
-from whetstone.lake import Place
-from whetstone.planning import Key, Plan, Run, plan
+from whetstone.ledger import LakeLedger
+from whetstone.planning import Key, Plan, Roots, Run, plan
 
 CAUSE_TAG = "whetstone/cause"
 _FIRST_DAY = "dagster/asset_partition_range_start"
 _LAST_DAY = "dagster/asset_partition_range_end"
-_MAX_RUNTIME = {"dagster/max_runtime": str(6 * 3600)}
+# A run that hangs is ended by Dagster's run monitoring. What was killed is started by the next
+# tick, and not by Dagster's retries as well.
+_FIXED_TAGS = {"dagster/max_runtime": str(6 * 3600), "dagster/max_retries": "0"}
 _ACTIVE = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
@@ -28,6 +32,7 @@ _ACTIVE = [
     DagsterRunStatus.CANCELING,
 ]
 _SHOWN_CAUSES = 250
+_SHOWN_HELD = 5
 
 
 def sensor(factory: Factory) -> dg.SensorDefinition:
@@ -43,6 +48,7 @@ def sensor(factory: Factory) -> dg.SensorDefinition:
     def keep_up_to_date(
         context: dg.SensorEvaluationContext, lake: LakeResource, cases: CaseStoreResource
     ) -> dg.SensorResult | dg.SkipReason:
+        bury_the_dead(factory.settings.home, context.instance)
         active = active_keys(context.instance.get_runs(RunsFilter(statuses=_ACTIVE)))
         decided = plan_now(factory, lake, cases, active)
         if not decided.runs:
@@ -58,16 +64,21 @@ def plan_now(
     cases: CaseStoreResource,
     active: frozenset[Key] = frozenset(),
 ) -> Plan:
-    """What is stale at this moment."""
-    opened = lake.open()
+    """What is stale at this moment; `active` is being made already."""
     with cases.open() as store:
         roots = read_roots(factory.catalog, factory.settings, store)
-    return plan(
-        factory.graph,
-        lambda asset, day: opened.manifest(Place(*asset.split("/"), day)),
-        roots,
-        active,
-    )
+    known = {
+        root: {day: v for day, v in versions.items() if day is None or factory.has_day(day)}
+        for root, versions in roots.versions.items()
+    }
+    decided = plan(factory.graph, LakeLedger(lake.open()), Roots(known), datetime.now(UTC), active)
+    strange = {
+        f"{root}[{day}]": "lies before the first day known or in the future: reload the definitions"
+        for root, versions in roots.versions.items()
+        for day in versions
+        if day not in known[root]
+    }
+    return replace(decided, held={**decided.held, **strange})
 
 
 def selection(run: Run) -> list[dg.AssetKey]:
@@ -84,7 +95,7 @@ def selection(run: Run) -> list[dg.AssetKey]:
 def run_tags(run: Run) -> dict[str, str]:
     """The tags of a run: its days, and why it was started."""
     days = {_FIRST_DAY: run.days[0], _LAST_DAY: run.days[-1]} if run.days else {}
-    return {**days, **_MAX_RUNTIME, CAUSE_TAG: describe(run)[:_SHOWN_CAUSES]}
+    return {**days, **_FIXED_TAGS, CAUSE_TAG: describe(run)[:_SHOWN_CAUSES]}
 
 
 def describe(run: Run) -> str:
@@ -118,7 +129,8 @@ def _days(run: DagsterRun) -> list[str]:
 
 
 def _request(run: Run) -> dg.RunRequest:
-    # The key keeps what failed from being tried again until something about it changes.
+    # What failed is known from the ledger. The key is for what could not even be noted there, on a
+    # full disk say: it is started once an hour at most.
     return dg.RunRequest(
         run_key=run.fingerprint, asset_selection=selection(run), tags=run_tags(run)
     )
@@ -126,5 +138,7 @@ def _request(run: Run) -> dg.RunRequest:
 
 def _why_nothing(decided: Plan) -> str:
     parts = [f"{len(decided.waiting)} assets wait for runs"] if decided.waiting else []
-    parts += [f"{asset}: {reason}" for asset, reason in list(decided.held.items())[:5]]
+    parts += [f"{asset}: {reason}" for asset, reason in list(decided.held.items())[:_SHOWN_HELD]]
+    if len(decided.held) > _SHOWN_HELD:
+        parts.append(f"and {len(decided.held) - _SHOWN_HELD} more")
     return "everything is up to date" if not parts else "; ".join(parts)

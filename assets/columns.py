@@ -30,7 +30,7 @@ def event_schema(source: Source) -> list[dg.TableColumn]:
     ]
     for name, field in fields.items():
         if name not in EVENT_COLUMNS:
-            text = " ".join(part for part in (field.display_name, field.description) if part)
+            text = ": ".join(part for part in (field.display_name, field.description) if part)
             tags = {"personal_data": "true"} if field.personal_data else {}
             columns.append(dg.TableColumn(name, field.data_type, description=text, tags=tags))
     return columns
@@ -51,7 +51,7 @@ def reject_schema() -> list[dg.TableColumn]:
 
 def unit_schema(view: FeatureView) -> list[dg.TableColumn]:
     """The columns of a view's units, without features."""
-    entity = {name: ("VARCHAR", "Names the unit") for name in entity_columns(view)}
+    entity = dict.fromkeys(entity_columns(view), ("VARCHAR", "Names the unit"))
     environment = {"environment": ("VARCHAR", _EVENT_TEXTS["environment"])}
     return _columns({**environment, **entity, **_UNIT_TYPES})
 

@@ -4,14 +4,16 @@ The layers give a `make` function for one partition; this module binds it to Dag
 ledger, so that no layer can forget it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
 
-from resources.roots import read_roots
+from assets.liveness import mark_alive
+from resources.roots import read_root
 from resources.stores import (
     CaseStoreResource,
     FeatureStoreResource,
@@ -23,8 +25,9 @@ from whetstone.catalog import Catalog
 from whetstone.errors import WhetstoneError
 from whetstone.lake import Lake, Manifest, Place, Staged, version_of
 from whetstone.landing import landed_days
+from whetstone.ledger import LakeLedger, attempting, evidence_of
 from whetstone.lineage import Graph, Node
-from whetstone.planning import current_inputs
+from whetstone.planning import Roots, current_inputs
 from whetstone.settings import Settings
 
 _SHOWN_DAYS = 30
@@ -54,7 +57,8 @@ class Work:
     @property
     def day(self) -> str:
         """The partition's day."""
-        assert self.place.day is not None, f"{self.place.asset} has no days"
+        if self.place.day is None:
+            raise ValueError(f"{self.place.asset} has no days")
         return self.place.day
 
     def manifest(self, version: str, rows: int, facts: Mapping[str, Any] | None = None) -> Manifest:
@@ -100,13 +104,26 @@ class Factory:
     graph: Graph
     settings: Settings
 
+    @cached_property
     def days(self) -> dg.DailyPartitionsDefinition:
-        """The days there are partitions for: from the first that has landed."""
+        """The days there are partitions for: from the first that has landed to tomorrow's.
+
+        Tomorrow has begun already at sites that are ahead of UTC.
+        """
         landed = [
-            day for name in self.catalog.sources for day in landed_days(self.settings.landing, name)
+            day
+            for name in self.catalog.sources
+            for day in landed_days(self.settings.landing, name)
+            if _is_date(day)
         ]
-        first = min(landed, default=(date.today() - timedelta(_SHOWN_DAYS)).isoformat())  # noqa: DTZ011
-        return dg.DailyPartitionsDefinition(start_date=first, end_offset=1)
+        today = datetime.now(UTC).date()
+        first = min(landed, default=(today - timedelta(_SHOWN_DAYS)).isoformat())
+        return dg.DailyPartitionsDefinition(start_date=first, end_offset=2)
+
+    def has_day(self, day: str) -> bool:
+        """Whether there is a partition for a day."""
+        last = datetime.now(UTC).date() + timedelta(1)
+        return _is_date(day) and self.days.start.date() <= date.fromisoformat(day) <= last
 
     def asset(
         self,
@@ -128,18 +145,17 @@ class Factory:
         node = self.graph.nodes[asset]
         deps = [dg.AssetKey(source.asset.split("/")) for source in node.inputs]
         specs = [
-            _spec(name, each, node.code_version, deps if name == asset else [])
+            _spec(name, each, node.code_version, deps)
             for name, each in {asset: look, **(beside or {})}.items()
         ]
 
         @dg.multi_asset(
             name=asset.replace("/", "__"),
             specs=specs,
-            partitions_def=self.days() if node.daily else None,
+            partitions_def=self.days if node.daily else None,
             backfill_policy=dg.BackfillPolicy.single_run() if node.daily else None,
             check_specs=checks,
             can_subset=False,
-            pool="whetstone" if node.layer in ("golden", "alerts", "release") else None,
         )
         def step(
             context: dg.AssetExecutionContext,
@@ -149,6 +165,7 @@ class Factory:
             feature_store: FeatureStoreResource,
             warehouse: WarehouseResource,
         ):
+            mark_alive(self.settings.home, context.run.run_id)
             stores = Stores(lake.open(), cases, releases, feature_store, warehouse)
             days = context.partition_keys if node.daily else [None]
             yield from self._run(context, node, days, stores, make)
@@ -163,49 +180,60 @@ class Factory:
         stores: Stores,
         make: Callable[[Work], Made],
     ):
-        made: list[Made] = []
+        made: dict[str | None, Made] = {}
+        failed: dict[str, WhetstoneError] = {}
         for number, day in enumerate(days, start=1):
             place = Place(node.layer, node.name, day)
             if day is not None:
                 context.log.info(f"{place}: {number} of {len(days)}")
-            inputs = self.current_inputs(stores, node.asset, day)
+            inputs = self.current_inputs(stores, node, day)
             if node.daily and not inputs:
                 context.log.info(f"{place}: nothing has landed on that day")
                 continue
             try:
-                result = make(Work(place, node, inputs, stores, context.log.info))
+                with attempting(stores.lake, place, evidence_of(node.code_version, inputs)):
+                    made[day] = make(Work(place, node, inputs, stores, context.log.info))
             except WhetstoneError as error:
-                raise dg.Failure(str(error), allow_retries=False) from error
-            made.append(result)
-            if day is not None:
-                for asset, metadata in {node.asset: result.metadata, **result.beside}.items():
-                    context.add_asset_metadata(
-                        metadata, asset_key=dg.AssetKey(asset.split("/")), partition_key=day
-                    )
-        keys = [spec.key for spec in context.assets_def.specs]
-        version = version_of(*(m.manifest.version for m in made))
-        for key in keys:
-            last = made[-1] if made and not node.daily else None
-            shown = {node.asset: last.metadata, **last.beside} if last else {}
+                # A day that fails keeps back no other.
+                context.log.error(f"{place}: {error}")
+                failed[str(place)] = error
+        if failed:
+            for materialization in _materializations(node.asset, made):
+                context.log_event(materialization)
+            place, error = next(iter(failed.items()))
+            rest = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+            raise dg.Failure(f"{place}: {error}{rest}", allow_retries=False) from error
+        for materialization in _materializations(node.asset, made):
+            if node.daily:
+                context.add_asset_metadata(
+                    materialization.metadata,
+                    asset_key=materialization.asset_key,
+                    partition_key=materialization.partition,
+                )
+        version = version_of(*(m.manifest.version for m in made.values()))
+        for key in (spec.key for spec in context.assets_def.specs):
+            shown = {} if node.daily else _metadata(node.asset, made[None])["/".join(key.path)]
             yield dg.MaterializeResult(
-                asset_key=key,
-                metadata=shown.get("/".join(key.path), {}),
-                data_version=dg.DataVersion(version),
+                asset_key=key, metadata=shown, data_version=dg.DataVersion(version)
             )
-        if made:
-            yield from _worst_of(made)
+        yield from _worst_of(list(made.values()))
 
-    def current_inputs(self, stores: Stores, asset: str, day: str | None) -> dict[str, str]:
+    def current_inputs(self, stores: Stores, node: Node, day: str | None) -> dict[str, str]:
         """The versions of an asset's inputs at this moment."""
+        names = [i.asset for i in node.inputs if i.asset not in self.graph.nodes]
+        days = [] if day is None else [day]
         with stores.cases.open() as cases:
-            roots = read_roots(self.catalog, self.settings, cases)
-        return current_inputs(
-            self.graph,
-            asset,
-            day,
-            lambda name, at: stores.lake.manifest(Place(*name.split("/"), at)),
-            roots,
-        )
+            roots = {n: read_root(n, self.catalog, self.settings, cases, days) for n in names}
+        ledger = LakeLedger(stores.lake)
+        return current_inputs(self.graph, node.asset, day, ledger, Roots(roots))
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _spec(asset: str, look: Look, code_version: str, deps: Sequence[dg.AssetKey]) -> dg.AssetSpec:
@@ -226,6 +254,18 @@ def _spec(asset: str, look: Look, code_version: str, deps: Sequence[dg.AssetKey]
         code_version=code_version or "1",
         metadata=metadata,
     )
+
+
+def _metadata(asset: str, made: Made) -> dict[str, Mapping[str, Any]]:
+    return {asset: made.metadata, **made.beside}
+
+
+def _materializations(
+    asset: str, made: Mapping[str | None, Made]
+) -> Iterable[dg.AssetMaterialization]:
+    for day, result in made.items():
+        for name, metadata in _metadata(asset, result).items():
+            yield dg.AssetMaterialization(name.split("/"), metadata=metadata, partition=day)
 
 
 def _worst_of(made: Sequence[Made]) -> Sequence[dg.AssetCheckResult]:

@@ -1,14 +1,18 @@
 """Layer `parsed`: raw files to events; rejects are kept beside them."""
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 
 from assets.columns import event_schema, reject_schema
 from assets.factory import Factory, Look, Made, Work
 from whetstone.catalog.catalog_pb2 import Source
-from whetstone.engine import open_engine
+from whetstone.engine import only_row, open_engine
 from whetstone.lake import Place
 from whetstone.landing import landed_files
 from whetstone.parsing import Parsed, parse_files
+
+_FRESH_HOURS = 6
 
 
 def build(factory: Factory) -> list[dg.AssetsDefinition]:
@@ -27,6 +31,7 @@ def _parsed(factory: Factory, source: Source) -> dg.AssetsDefinition:
             parsed = parse_files(
                 connection, source, files, work.day, factory.settings.max_line_bytes
             )
+            (newest,) = only_row(connection, "SELECT max(event_time) FROM events")
             beside = Place("rejects", source.name, work.day)
             with lake.stage(beside) as staged:
                 content = staged.write(connection, "rejects")
@@ -49,7 +54,7 @@ def _parsed(factory: Factory, source: Source) -> dg.AssetsDefinition:
                 "skipped": parsed.skipped,
                 "reject_rate": _reject_rate(parsed),
             },
-            checks=[_reject_check(key, source, parsed), _landing_check(key, parsed)],
+            checks=[_reject_check(key, source, parsed), _freshness_check(key, work.day, newest)],
             beside={
                 rejects: {
                     "dagster/row_count": sum(parsed.rejects.values()),
@@ -75,7 +80,9 @@ def _parsed(factory: Factory, source: Source) -> dg.AssetsDefinition:
                 description=f"At most {source.max_reject_rate:.2%} of the lines are rejected.",
             ),
             dg.AssetCheckSpec(
-                "has_events", asset=key, description="What landed holds events of this source."
+                "freshness",
+                asset=key,
+                description=f"The newest event is of the day's last {_FRESH_HOURS} hours.",
             ),
         ],
         beside={
@@ -105,11 +112,16 @@ def _reject_check(key: dg.AssetKey, source: Source, parsed: Parsed) -> dg.AssetC
     )
 
 
-def _landing_check(key: dg.AssetKey, parsed: Parsed) -> dg.AssetCheckResult:
+def _freshness_check(key: dg.AssetKey, day: str, newest: datetime | None) -> dg.AssetCheckResult:
+    """Whether the source was still speaking when the day (or, today, this hour) ended."""
+    end = min(
+        datetime.fromisoformat(day) + timedelta(days=1), datetime.now(UTC).replace(tzinfo=None)
+    )
+    silent = (end - newest).total_seconds() / 3600 if newest else None
     return dg.AssetCheckResult(
         asset_key=key,
-        check_name="has_events",
-        passed=parsed.events > 0,
+        check_name="freshness",
+        passed=silent is not None and silent <= _FRESH_HOURS,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"lines": parsed.lines, "events": parsed.events},
+        metadata={"newest_event": str(newest), "silent_hours": silent if newest else "no events"},
     )

@@ -1,9 +1,21 @@
 """The whole graph: every asset, the roots that feed it, the sensor, the resources."""
 
+from dataclasses import dataclass
+
 import dagster as dg
 
 import detectors
-from assets import automation, features, golden, monitoring, parsing, scoring, training, warehouse
+from assets import (
+    automation,
+    features,
+    golden,
+    monitoring,
+    parsing,
+    releases,
+    scoring,
+    training,
+    warehouse,
+)
 from assets.factory import Factory
 from resources import (
     CaseStoreResource,
@@ -40,28 +52,39 @@ def definitions(factory: Factory) -> dg.Definitions:
             *(asset for layer in _LAYERS for asset in layer.build(factory)),
         ],
         sensors=[automation.sensor(factory)],
-        resources=stores(factory.settings),
+        schedules=[releases.renewal()],
+        resources=vars(stores(factory.settings)),
         executor=dg.in_process_executor,
     )
 
 
-def stores(settings: Settings) -> dict[str, dg.ConfigurableResource]:
-    """The resources, by the names that assets ask for."""
+@dataclass(frozen=True)
+class Resources:
+    """The stores of an installation, by the names that assets ask for."""
+
+    lake: LakeResource
+    cases: CaseStoreResource
+    releases: ReleaseRepositoryResource
+    feature_store: FeatureStoreResource
+    warehouse: WarehouseResource
+
+
+def stores(settings: Settings) -> Resources:
+    """The stores that the settings name."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    return {
-        "lake": LakeResource(root=str(settings.lake)),
-        "cases": CaseStoreResource(url=settings.case_store),
-        "releases": ReleaseRepositoryResource(directory=str(settings.releases)),
-        "feature_store": FeatureStoreResource(home=str(settings.home)),
-        "warehouse": WarehouseResource(database=str(settings.home / "warehouse.duckdb")),
-    }
+    return Resources(
+        lake=LakeResource(root=str(settings.lake)),
+        cases=CaseStoreResource(url=settings.case_store),
+        releases=ReleaseRepositoryResource(directory=str(settings.releases)),
+        feature_store=FeatureStoreResource(home=str(settings.home)),
+        warehouse=WarehouseResource(database=str(settings.home / "warehouse.duckdb")),
+    )
 
 
 def plan_of(factory: Factory) -> Plan:
     """What is stale in an installation at this moment."""
     opened = stores(factory.settings)
-    lake, cases = opened["lake"], opened["cases"]
-    return automation.plan_now(factory, lake, cases)
+    return automation.plan_now(factory, opened.lake, opened.cases)
 
 
 def _roots(factory: Factory) -> list[dg.AssetSpec]:

@@ -274,8 +274,8 @@ def _paired(
         scored = old.score_events(connection, f"read_parquet({literal(str(events))})")
         connection.register("champion", scored)
         joined = connection.sql(
-            f"SELECT t.*, c.score AS champion_score FROM read_parquet({literal(str(training_set))}) t"
-            f" JOIN champion c USING ({', '.join(_KEYS)}) WHERE t.split IN ('test', 'verdicts')"
+            "SELECT t.*, c.score AS champion_score"
+            f" FROM read_parquet({literal(str(training_set))}) t JOIN champion c USING ({', '.join(_KEYS)}) WHERE t.split IN ('test', 'verdicts')"
             f" ORDER BY {', '.join(f't.{key}' for key in _KEYS)}"
         ).to_arrow_table()
     pairs: dict[str, Any] = {}

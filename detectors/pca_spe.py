@@ -5,8 +5,8 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 from onnx import NodeProto, TensorProto, helper
+from scipy.stats import chi2
 
 from detectors.graphs import assemble, impute
 from detectors.interface import Examples, GraphModel, benign_medians

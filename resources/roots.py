@@ -1,5 +1,7 @@
 """The versions of what people and sensors feed: raw files, contributions, verdicts."""
 
+from collections.abc import Iterable
+
 from triage import CaseStore
 from whetstone.catalog import Catalog
 from whetstone.contributions import contributions, contributions_version
@@ -10,19 +12,31 @@ from whetstone.settings import Settings
 
 def read_roots(catalog: Catalog, settings: Settings, cases: CaseStore) -> Roots:
     """The roots of the asset graph as they are now."""
-    versions: dict[str, dict[str | None, str]] = {}
-    for source in catalog.sources:
-        versions[f"landing/{source}"] = {
-            day: landed_version(settings.landing, source, day)
-            for day in landed_days(settings.landing, source)
-        }
-    for dataset in catalog.golden_datasets:
-        accepted = contributions(settings.contributions, dataset)
-        if accepted:
-            versions[f"contributions/{dataset}"] = {None: contributions_version(accepted)}
-        fingerprint = cases.verdict_fingerprint(detectors_of(catalog, dataset))
-        versions[f"verdicts/{dataset}"] = {None: fingerprint}
-    return Roots(versions)
+    names = [
+        *(f"landing/{source}" for source in catalog.sources),
+        *(f"{kind}/{d}" for d in catalog.golden_datasets for kind in ("contributions", "verdicts")),
+    ]
+    return Roots({name: read_root(name, catalog, settings, cases) for name in names})
+
+
+def read_root(
+    root: str,
+    catalog: Catalog,
+    settings: Settings,
+    cases: CaseStore,
+    days: Iterable[str] | None = None,
+) -> dict[str | None, str]:
+    """The versions of one root by day, of `days` only where they are given."""
+    kind, _, name = root.partition("/")
+    match kind:
+        case "landing":
+            landed = landed_days(settings.landing, name) if days is None else days
+            return {day: landed_version(settings.landing, name, day) for day in landed}
+        case "contributions":
+            accepted = contributions(settings.contributions, name)
+            return {None: contributions_version(accepted)} if accepted else {}
+        case _:
+            return {None: cases.verdict_fingerprint(detectors_of(catalog, name))}
 
 
 def detectors_of(catalog: Catalog, dataset: str) -> list[str]:

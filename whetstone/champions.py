@@ -1,5 +1,10 @@
 """The champion in the lake: which release is in service and what it was trained on."""
 
+# pyarrow ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false
+
 from dataclasses import replace
 
 import pyarrow as pa
@@ -21,9 +26,10 @@ def record_champion(
 
     Drift is measured against that reference.
     """
-    benign = training_set.filter(
-        pc.and_(pc.equal(training_set["split"], "train"), pc.invert(training_set["positive"]))
-    ).slice(0, _REFERENCE_ROWS)
+    negative = pc.call_function("invert", [training_set["positive"]])
+    train = pc.call_function("equal", [training_set["split"], pa.scalar("train")])
+    benign = training_set.filter(pc.call_function("and", [train, negative]))
+    benign = benign.slice(0, _REFERENCE_ROWS)
     scorer = BundleScorer(bundle)
     reference = benign.append_column("score", pa.array(scorer.score_features(benign)))
     place = Place("release", scorer.detector.name)

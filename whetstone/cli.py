@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from whetstone import console
 from whetstone.catalog import Catalog, load_catalog
@@ -32,29 +33,41 @@ Day = Annotated[
     typer.Option(help="Day the file was landed on, YYYY-MM-DD; gives year-less clocks their year."),
 ]
 _SHOWN_RECORDS = 5
+_ROOMS = ("whetstone", "workbench", "assets", "resources", "triage", "detectors", "monitoring")
+_INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
 def main() -> None:
     """Run the command; an error is a line, not a traceback."""
     _silence_libraries()
-    for plugin in entry_points(group="whetstone.commands"):
-        plugin.load()(app)
     try:
+        for plugin in entry_points(group="whetstone.commands"):
+            plugin.load()(app)
         app(standalone_mode=True)
-    except WhetstoneError as error:
+    except (WhetstoneError, ValidationError) as error:
         console.say(f"error: {error}")
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        console.say(f"error: {error}; free space or fix permissions, and repeat")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
 
 
 def _silence_libraries() -> None:
     """Libraries' own worries are not the user's: deprecations, and reports on leaks at exit."""
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    # Not by a filter: libraries put their own in front of it.
+    warnings.showwarning = _say_nothing
     devnull = os.open(os.devnull, os.O_WRONLY)
     # Registered first, so run last: DuckDB's binding reports at exit what other libraries hold on
     # to, thirty lines below every result.
     atexit.register(lambda: (sys.stderr.flush(), os.dup2(devnull, 2)))
+
+
+def _say_nothing(*_: object, **__: object) -> None:
+    pass
 
 
 def day_of(text: str | None) -> date:
@@ -105,7 +118,10 @@ def contribute(
     dataset: Annotated[str, typer.Argument(help="Golden dataset, as in the catalog.")],
     file: Annotated[Path, typer.Argument(help="Raw log: plain, gzip or zstd.")],
     labels: Annotated[
-        Path, typer.Option(help="CSV: unit, optional start and end, label; unit * is the rest.")
+        Path,
+        typer.Option(
+            help="CSV, plain or gzip: unit, optional start and end, label; unit * is the rest."
+        ),
     ],
     by: Annotated[str, typer.Option(help="Who contributes it.")],
     day: Day = None,
@@ -141,13 +157,16 @@ def contribute(
         "examples": tried.examples,
         "labels_without_unit": tried.unmatched,
     }
+    if tried.unmatched:
+        console.say(f"warning: {tried.unmatched} labels name no unit of {file}; they are left out")
     if as_json:
         console.show_json(result)
         return
     state = "accepted" if new else "was accepted before"
-    console.show(f"contribution {contribution.id} {state}: {tried.examples} of {tried.units} units")
-    if tried.unmatched:
-        console.say(f"warning: {tried.unmatched} labels name no unit of {file}; they are left out")
+    console.show(
+        f"contribution {contribution.id} {state}: {tried.examples} of {tried.units} units are"
+        f" labelled, from {tried.parsed.lines} lines"
+    )
 
 
 @catalog_app.command("check")

@@ -1,40 +1,65 @@
-"""What commands print: tables for people, one JSON object for programs."""
+"""What commands print: tables for people, one JSON object for programs.
+
+Log text is hostile: control characters in it are shown, never sent to the terminal.
+"""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-_PIPE_WIDTH = 200
-_OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-_PROGRESS = Console(stderr=True, highlight=False, soft_wrap=True)
+# In a pipe there is no edge to break at.
+_PIPE_WIDTH = 10_000
+_MIN_LAST_COLUMN = 24
+_GAP = 3
+# All but newline and tab; also the marks that turn the direction of the text around.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_BREAKS = re.compile("[\n\t]")
 
 
 def say(text: str) -> None:
     """Progress and remarks, on standard error."""
-    _PROGRESS.print(text, markup=False)
+    _console(sys.stderr).print(Text(shown(text)), soft_wrap=True)
 
 
 def show(text: str = "") -> None:
     """A line of the result."""
-    _OUT.print(text, markup=False)
+    _console(sys.stdout).print(Text(shown(text)), soft_wrap=True)
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows with the same keys as a table; says so when there are none."""
+    """Rows with the same keys as a table; says so when there are none.
+
+    Where the terminal is too narrow for the columns, each row becomes a block of lines.
+    """
     if not rows:
         show(f"{title}: none")
         return
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name in rows[0]:
-        numeric = all(isinstance(row[name], int | float | None) for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    _OUT.print(table)
+    console = _console(sys.stdout)
+    names = [name.replace("_", " ") for name in rows[0]]
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    console.print(Text(shown(title), "bold"), soft_wrap=True)
+    widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
+    needed = sum(widths[:-1]) + min(widths[-1], _MIN_LAST_COLUMN) + _GAP * (len(widths) - 1)
+    if needed <= console.width:
+        console.print(_table(names, cells, _numeric(rows)))
+        console.print()
+    else:
+        _print_blocks(console, names, cells)
+
+
+def show_values(title: str, values: Mapping[str, Any]) -> None:
+    """Names and values, a line each."""
+    console = _console(sys.stdout)
+    console.print(Text(shown(title), "bold"), soft_wrap=True)
+    _print_blocks(console, list(values), [[_cell(value) for value in values.values()]])
 
 
 def show_json(value: Mapping[str, Any]) -> None:
@@ -42,8 +67,51 @@ def show_json(value: Mapping[str, Any]) -> None:
     print(json.dumps(value, default=str, sort_keys=True), flush=True)
 
 
+def shown(text: str) -> str:
+    """Text with its control characters made visible."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _console(stream: Any) -> Console:
+    # Asked for anew each time: streams are replaced, terminals change their width.
+    width = None if stream.isatty() else _PIPE_WIDTH
+    return Console(file=stream, highlight=False, width=width)
+
+
+def _table(names: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="")
+    for position, (name, right) in enumerate(zip(names, numeric, strict=True), start=1):
+        table.add_column(
+            Text(name),
+            justify="right" if right else "left",
+            no_wrap=position < len(names),
+            overflow="fold",
+        )
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _print_blocks(console: Console, names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    widest = max(map(cell_len, names))
+    for row in cells:
+        for name, cell in zip(names, row, strict=True):
+            console.print(Text(f"  {name:{widest}}  {cell}"), soft_wrap=True)
+        console.print()
+
+
+def _numeric(rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+    return [all(_is_number(row[name]) for row in rows) for name in rows[0]]
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         return "–"
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return text.replace("[", "\\[")  # a cell is text, not markup
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = f"{value:.3f}" if isinstance(value, float) else shown(str(value))
+    return _BREAKS.sub(" ", text)

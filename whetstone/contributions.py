@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from whetstone.errors import InputError
-from whetstone.landing import copy_whole, file_hash
 from whetstone.lake import version_of
+from whetstone.landing import copy_whole, file_hash
 
 _DESCRIPTION = "contribution.json"
 _LABELS = "labels.csv"
@@ -64,43 +64,42 @@ def contribute(
     """Accept a contribution, whole or not at all; also tells whether it is new.
 
     The caller has checked that labels and raw logs fit together.
+
+    Raises:
+        InputError: a file does not exist or is empty, or the contribution cannot be written.
     """
     for file in (raw, labels):
         if not file.is_file() or not file.stat().st_size:
             raise InputError(f"{file}: no such file, or it is empty")
-    identity = version_of(dataset, file_hash(raw), file_hash(labels), day.isoformat())
-    directory = root / dataset / identity
-    if directory.exists():
-        return _read(directory), False
-    raw_name = raw.name if raw.name != _LABELS else f"raw-{raw.name}"
-    accepted = Contribution(
-        id=identity,
-        dataset=dataset,
-        source=source,
-        contributor=contributor,
-        note=note,
-        day=day.isoformat(),
-        accepted_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        raw_name=raw_name,
-        directory=directory,
-    )
+    raw_name = raw.name if raw.name not in (_LABELS, _DESCRIPTION) else f"raw-{raw.name}"
     hidden = root / dataset / f".{uuid.uuid4().hex}.tmp"
     try:
-        hidden.mkdir(parents=True)
         copy_whole(raw, hidden / raw_name)
         copy_whole(labels, hidden / _LABELS)
+        # Of the copies: the originals may still be growing.
+        contents = file_hash(hidden / raw_name), file_hash(hidden / _LABELS)
+        identity = version_of(dataset, *contents, day.isoformat())
+        directory = root / dataset / identity
+        accepted = Contribution(
+            id=identity,
+            dataset=dataset,
+            source=source,
+            contributor=contributor,
+            note=note,
+            day=day.isoformat(),
+            accepted_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            raw_name=raw_name,
+            directory=directory,
+        )
         description = {k: v for k, v in asdict(accepted).items() if k != "directory"}
         (hidden / _DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
-        hidden.rename(directory)
+        return (accepted, True) if _publish(hidden, directory) else (_read(directory), False)
     except OSError as error:
-        if directory.exists():  # somebody else handed in the same at this very moment
-            return _read(directory), False
         raise InputError(
-            f"{directory}: cannot be written ({error}); free space and repeat"
+            f"{root / dataset}: cannot be written ({error}); free space and repeat"
         ) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
-    return accepted, True
 
 
 def contributions(root: Path, dataset: str) -> list[Contribution]:
@@ -112,6 +111,17 @@ def contributions(root: Path, dataset: str) -> list[Contribution]:
 def contributions_version(accepted: Sequence[Contribution]) -> str:
     """The version of a set of contributions."""
     return version_of(*(contribution.id for contribution in accepted))
+
+
+def _publish(hidden: Path, directory: Path) -> bool:
+    """Give a finished contribution its name; False when it is there already."""
+    try:
+        hidden.rename(directory)
+    except OSError:
+        if directory.exists():
+            return False
+        raise
+    return True
 
 
 def _read(directory: Path) -> Contribution:

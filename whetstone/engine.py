@@ -1,6 +1,6 @@
 """DuckDB as the engine: one in-memory connection a piece of work, bounded and closed."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,14 +12,14 @@ from whetstone.settings import settings
 
 
 @contextmanager
-def open_engine(lake: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_engine(lake: Path | None = None) -> Generator[duckdb.DuckDBPyConnection]:
     """An in-memory DuckDB within the memory limit of the settings, in UTC.
 
     Definitions are hostile input: the connection reaches no file but those below `lake`, no
     network and no extension, and its configuration cannot be changed any more.
     """
     with TemporaryDirectory(prefix="whetstone-duckdb-") as spill:
-        config: dict[str, str | int | bool | list[str]] = {
+        config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": settings().memory_limit,
             "temp_directory": spill,
             "autoinstall_known_extensions": False,

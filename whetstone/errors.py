@@ -13,7 +13,7 @@ class CatalogError(WhetstoneError):
 
 
 class InputError(WhetstoneError):
-    """Something handed in (a raw file, labels, an argument) cannot be used: correct it and repeat."""
+    """What was handed in (a raw file, labels, an argument) cannot be used: correct it, repeat."""
 
 
 class NotReadyError(WhetstoneError):
@@ -21,7 +21,7 @@ class NotReadyError(WhetstoneError):
 
 
 class TrainingError(WhetstoneError):
-    """A detector cannot be trained on these examples: contribute what the message says is missing."""
+    """A detector cannot be trained on these examples: contribute what is said to be missing."""
 
 
 class ReleaseError(WhetstoneError):

@@ -7,6 +7,11 @@ out of them is a set of its own; a unit whose raw lines occur in the test set is
 rest.
 """
 
+# pyarrow ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +21,7 @@ import duckdb
 import pyarrow as pa
 
 from whetstone.catalog.catalog_pb2 import FeatureView, GoldenDataset, Source
-from whetstone.catalog.validation import entity_columns
+from whetstone.catalog.validation import entity_columns, instant_of
 from whetstone.contributions import Contribution
 from whetstone.engine import only_row
 from whetstone.features import features_sql
@@ -125,13 +130,15 @@ def label_units(connection: duckdb.DuckDBPyConnection, view: FeatureView, labels
     """Join labels to the temporary table `units`; makes `labelled` (units, `label`, `positive`).
 
     A label holds for the units that bear its name, whole or in one entity column, and whose time
-    touches its time range. Labels for the rest come in where no other does. A unit that gets both
-    signs keeps a row for each.
+    touches its time range (both bounds belong to it; a window's end does not belong to the
+    window). Labels for the rest come in where no other does. A unit that gets both signs keeps a
+    row for each.
 
     Returns:
         How many labels name no unit.
     """
     entity = entity_columns(view)
+    before_end = _before_end(view)
     connection.register("given_labels", labels.table)
     names = " UNION ".join(
         f"SELECT rowid AS id, {column}::VARCHAR AS name FROM units"
@@ -144,7 +151,7 @@ def label_units(connection: duckdb.DuckDBPyConnection, view: FeatureView, labels
             JOIN (SELECT *, row_number() OVER () AS number FROM given_labels) given
               ON given.unit = names.name
             JOIN units ON units.rowid = names.id
-            WHERE (given.start IS NULL OR units.event_timestamp >= given.start)
+            WHERE (given.start IS NULL OR given.start {before_end} units.event_timestamp)
               AND (given."end" IS NULL OR units.unit_start <= given."end")"""
     )
     rest = "SELECT NULL::BIGINT AS id, NULL AS label, NULL AS positive WHERE false"
@@ -227,26 +234,35 @@ def _add_judged(
     )
     connection.register("judged", pa.Table.from_pylist(rows, schema))
     same = " AND ".join(
-        f"e.{identifier(name)}::VARCHAR = j.{identifier(name)}" for name in ("environment", *entity)
+        f"found.{identifier(name)}::VARCHAR = judged.{identifier(name)}"
+        for name in ("environment", *entity)
     )
-    # A window ends where the next one starts; other units end with their last event.
-    until = "<" if view.WhichOneof("unit") == "window" else "<="
+    before_end = _before_end(view)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE events AS
-            SELECT DISTINCT e.* FROM ({production}) e JOIN judged j
-            ON {same} AND e.event_time >= j.first AND e.event_time {until} j.last"""
+            SELECT * FROM ({production}) found WHERE EXISTS (
+                FROM judged WHERE {same} AND found.event_time >= judged.first
+                AND found.event_time {before_end} judged.last)"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE labelled AS
-            SELECT u.*, j.label, j.positive, j.origin, j.contributor
-            FROM ({features_sql(view, "events", ())}) u JOIN judged j
-            ON {same.replace("e.", "u.")} AND u.event_timestamp = j.last"""
+            SELECT found.*, judged.label, judged.positive, judged.origin, judged.contributor
+            FROM ({features_sql(view, "events", ())}) found JOIN judged
+            ON {same} AND found.event_timestamp = judged.last"""
     )
     connection.execute("INSERT INTO golden_events BY NAME SELECT * FROM events")
     connection.execute("INSERT INTO all_labelled BY NAME SELECT * FROM labelled")
     (found,) = only_row(connection, "SELECT count(DISTINCT origin) FROM labelled")
     connection.unregister("judged")
     return len(judged) - found
+
+
+def _before_end(view: FeatureView) -> str:
+    """The comparison that holds between a unit's times and its `event_timestamp`.
+
+    A window ends where the next one starts; other units end with their last event.
+    """
+    return "<" if view.WhichOneof("unit") == "window" else "<="
 
 
 def _split(
@@ -260,8 +276,8 @@ def _split(
         validation = f"{draw} < {group.test_share + group.validation_share}"
     else:
         time = dataset.holdout.time
-        test = f"event_timestamp >= TIMESTAMP {literal(time.test_from)}"
-        validation = f"event_timestamp >= TIMESTAMP {literal(time.validation_from)}"
+        test = f"event_timestamp >= {_timestamp(time.test_from)}"
+        validation = f"event_timestamp >= {_timestamp(time.validation_from)}"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE candidates AS
             SELECT environment, {columns(list(entity))}, unit, unit_start, event_timestamp,
@@ -272,6 +288,10 @@ def _split(
                    origin, contributor
             FROM all_labelled"""
     )
+
+
+def _timestamp(text: str) -> str:
+    return f"TIMESTAMP {literal(str(instant_of(text)))}"
 
 
 def _remove_conflicts_and_duplicates(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
@@ -286,7 +306,7 @@ def _remove_conflicts_and_duplicates(connection: duckdb.DuckDBPyConnection) -> t
            WHERE unit_hash NOT IN (FROM conflicting)
            QUALIFY row_number() OVER (
                PARTITION BY unit_hash
-               ORDER BY split <> 'test', origin, environment, unit, event_timestamp) = 1
+               ORDER BY split <> 'test', origin, environment, unit, event_timestamp, label) = 1
            ORDER BY environment, unit, event_timestamp"""
     )
     conflicts, duplicates = only_row(

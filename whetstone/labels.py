@@ -1,14 +1,23 @@
 """Labels as people hand them in: a CSV of unit, optional time range, label."""
 
+# pyarrow ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false
+
 import csv
+import gzip
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 import pyarrow as pa
 
 from whetstone.catalog.catalog_pb2 import GoldenDataset
+from whetstone.catalog.validation import instant_of
 from whetstone.errors import InputError
 
 REST = "*"
@@ -23,6 +32,7 @@ SCHEMA = pa.schema(
 )
 _UNIT_COLUMNS = ("unit", "entity", "session", "session_id", "key", "id")
 _CSV_FIELD_LIMIT = 16 << 20
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -38,8 +48,17 @@ class Labels:
     rest: tuple[str, bool] | None
 
 
+@dataclass(frozen=True)
+class _Row:
+    unit: str
+    start: datetime | None
+    end: datetime | None
+    label: str
+    positive: bool
+
+
 def read_labels(path: Path, dataset: GoldenDataset, entity: Sequence[str]) -> Labels:
-    """Read a labels file.
+    """Read a labels file, plain or gzip.
 
     Columns go by their names, in any order; others are ignored. The unit's column is `unit`,
     `entity`, `session`, `session_id`, `key`, `id` or one of the view's entity fields, and
@@ -51,19 +70,29 @@ def read_labels(path: Path, dataset: GoldenDataset, entity: Sequence[str]) -> La
     """
     csv.field_size_limit(_CSV_FIELD_LIMIT)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with _open(path) as file:
             reader = csv.DictReader(file)
             unit, label = _columns(path, reader.fieldnames or [], entity)
             rows = [_row(path, reader.line_num, row, unit, label, dataset) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a CSV of labels: {error}") from error
     if not rows:
         raise InputError(f"{path}:1: there are no labels below the header")
-    rest = [(row["label"], row["positive"]) for row in rows if row["unit"] == REST]
+    rest = [row for row in rows if row.unit == REST]
     if len(rest) > 1:
         raise InputError(f"{path}: unit: * stands {len(rest)} times; one row can label the rest")
-    named = [row for row in rows if row["unit"] != REST]
-    return Labels(pa.Table.from_pylist(named, SCHEMA), rest[0] if rest else None)  # pyright: ignore
+    named = [asdict(row) for row in rows if row.unit != REST]
+    return Labels(
+        pa.Table.from_pylist(named, SCHEMA), (rest[0].label, rest[0].positive) if rest else None
+    )
+
+
+def _open(path: Path) -> TextIO:
+    with path.open("rb") as file:
+        zipped = file.read(len(_GZIP)) == _GZIP
+    if zipped:
+        return gzip.open(path, "rt", newline="", encoding="utf-8-sig")
+    return path.open(newline="", encoding="utf-8-sig")
 
 
 def _columns(path: Path, header: Sequence[str], entity: Sequence[str]) -> tuple[str, str]:
@@ -79,19 +108,19 @@ def _columns(path: Path, header: Sequence[str], entity: Sequence[str]) -> tuple[
 
 def _row(
     path: Path, line: int, row: dict[str, str], unit: str, label: str, dataset: GoldenDataset
-) -> dict[str, object]:
+) -> _Row:
     where = f"{path}:{line}"
     if not (row[unit] or "").strip():
         raise InputError(f"{where}: {unit}: is empty")
     name, positive = _class(where, (row[label] or "").strip(), dataset)
-    lowered = {key.lower(): value for key, value in row.items() if key}
-    return {
-        "unit": row[unit].strip(),
-        "start": _instant(where, "start", lowered.get("start")),
-        "end": _instant(where, "end", lowered.get("end")),
-        "label": name,
-        "positive": positive,
-    }
+    lowered = {key.strip().lower(): value for key, value in row.items() if key}
+    return _Row(
+        unit=row[unit].strip(),
+        start=_instant(where, "start", lowered.get("start")),
+        end=_instant(where, "end", lowered.get("end")),
+        label=name,
+        positive=positive,
+    )
 
 
 def _class(where: str, text: str, dataset: GoldenDataset) -> tuple[str, bool]:
@@ -105,8 +134,7 @@ def _class(where: str, text: str, dataset: GoldenDataset) -> tuple[str, bool]:
 def _instant(where: str, column: str, text: str | None) -> datetime | None:
     if not text or not text.strip():
         return None
-    try:
-        instant = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise InputError(f"{where}: {column}: {text!r} is not ISO 8601 time") from error
-    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+    instant = instant_of(text.strip())
+    if instant is None:
+        raise InputError(f"{where}: {column}: {text!r} is not ISO 8601 time")
+    return instant

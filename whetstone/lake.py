@@ -10,10 +10,11 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from whetstone.sql import identifier, literal
 
 _PART = "part.parquet"
 _MANIFEST = "manifest.json"
+_TEMPORARY = ".tmp"
+_LEFT_BEHIND_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -110,16 +113,17 @@ class Lake:
         return Manifest(**json.loads(text))
 
     @contextmanager
-    def stage(self, place: Place) -> Iterator["Staged"]:
+    def stage(self, place: Place) -> Generator["Staged"]:
         """Write a partition's files aside, then `commit` them together.
 
         Raises:
             StorageError: the disk is full or cannot be written; what was there before stands.
         """
         directory = self.directory(place)
-        staged = Staged(directory, f".{uuid.uuid4().hex}.tmp")
+        staged = Staged(directory, f".{uuid.uuid4().hex}{_TEMPORARY}")
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            _remove_left_behind(directory)
             yield staged
         except (OSError, duckdb.IOException) as error:
             raise StorageError(
@@ -156,17 +160,16 @@ class Staged:
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Make the files visible, then the manifest; returns it with its time."""
-        manifest = Manifest(
-            **{**asdict(manifest), "made_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
-        )
+        manifest = replace(manifest, made_at=datetime.now(UTC).isoformat(timespec="milliseconds"))
         path = self.path(_MANIFEST)
         path.write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), encoding="utf-8")
         with _locked(self._directory):
             while self._files:
                 name = self._files[0]
                 written = self._directory / f"{name}{self._suffix}"
-                with written.open("rb") as file:
-                    os.fsync(file.fileno())
+                _flush(written)
+                if name == _MANIFEST:
+                    _flush(self._directory)  # the renames before it, so that it comes after them
                 written.replace(self._directory / name)
                 self._files.pop(0)
         return manifest
@@ -185,7 +188,7 @@ def content_of(connection: duckdb.DuckDBPyConnection, table: str) -> Content:
     """
     rows, total = only_row(
         connection,
-        f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0) FROM {identifier(table)} t",
+        f"SELECT count(*), coalesce(bit_xor(hash(t)::HUGEINT), 0) FROM {identifier(table)} t",
     )
     return Content(rows, version_of(rows, total))
 
@@ -195,8 +198,26 @@ def version_of(*parts: object) -> str:
     return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:16]
 
 
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_left_behind(directory: Path) -> None:
+    """Remove what killed processes left: files being written that nobody wrote to for a day."""
+    for path in directory.glob(f"*{_TEMPORARY}"):
+        try:
+            if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                path.unlink()
+        except FileNotFoundError:  # its writer has committed or discarded it
+            continue
+
+
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def _locked(directory: Path) -> Generator[None]:
     """Two runs of one partition must not mix one's data with the other's manifest."""
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

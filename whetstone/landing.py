@@ -29,10 +29,12 @@ def land(landing: Path, file: Path, environment: str, source: str, day: date) ->
     kept beside the first, its name extended by its hash.
 
     Raises:
-        InputError: the file does not exist or is empty.
+        InputError: the file does not exist, is empty, or bears a name that means unfinished.
     """
     if not file.is_file():
         raise InputError(f"{file}: no such file")
+    if _is_unfinished(file):
+        raise InputError(f"{file}: .* and *.tmp are files that are being written; rename it")
     if not file.stat().st_size:
         raise InputError(f"{file}: the file is empty; nothing to land")
     digest = file_hash(file)
@@ -40,31 +42,48 @@ def land(landing: Path, file: Path, environment: str, source: str, day: date) ->
     for there in raw_files_in(directory):
         if file_hash(there) == digest:
             return Landed(there, new=False)
-    directory.mkdir(parents=True, exist_ok=True)
-    target = directory / file.name
-    if target.exists():
-        target = directory / f"{digest[:8]}-{file.name}"
-    copy_whole(file, target)
-    return Landed(target, new=True)
+    for name in (file.name, f"{digest[:8]}-{file.name}"):
+        if copy_whole(file, directory / name):
+            return Landed(directory / name, new=True)
+        if file_hash(directory / name) == digest:  # somebody else landed it at this very moment
+            return Landed(directory / name, new=False)
+    raise InputError(f"{file}: {directory} holds other files of its name; rename it and repeat")
 
 
-def copy_whole(file: Path, target: Path) -> None:
-    """Copy under a hidden name, then rename: nobody sees half a file."""
-    hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+def copy_whole(file: Path, target: Path) -> bool:
+    """Copy under a hidden name, then give it its own: nobody sees half a file.
+
+    Returns:
+        Whether it was copied; what is there already stays as it is.
+
+    Raises:
+        InputError: the target cannot be written.
+    """
+    hidden = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, hidden)
         with hidden.open("rb") as written:
             os.fsync(written.fileno())
-        hidden.replace(target)
+        target.hardlink_to(hidden)
+    except FileExistsError:
+        return False
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error}); free space and repeat") from error
     finally:
         hidden.unlink(missing_ok=True)
+    return True
 
 
 def landed_days(landing: Path, source: str) -> list[str]:
     """The days on which raw files of a source have landed, in any environment, ascending."""
-    return sorted({p.name for p in landing.glob(f"*/{source}/????-??-??") if raw_files_in(p)})
+    directories = landing.glob(f"*/{source}/????-??-??")
+    return sorted({p.name for p in directories if _is_day(p.name) and raw_files_in(p)})
+
+
+def first_landed_day(landing: Path) -> str:
+    """The first day on which anything has landed; empty when nothing has."""
+    return min((path.name for path in landing.glob("*/*/????-??-??")), default="")
 
 
 def landed_files(landing: Path, source: str, day: str) -> list[RawFile]:
@@ -89,7 +108,7 @@ def raw_files_in(directory: Path) -> list[Path]:
     return sorted(
         path
         for path in directory.iterdir()
-        if path.is_file() and not path.name.startswith(".") and path.suffix != ".tmp"
+        if path.is_file() and not _is_unfinished(path)
     )
 
 
@@ -97,6 +116,17 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's content; read again only when size, time or inode changed."""
     status = path.stat()
     return _hash(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _is_unfinished(path: Path) -> bool:
+    return path.name.startswith(".") or path.suffix == ".tmp"
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=100_000)

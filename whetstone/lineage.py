@@ -22,16 +22,24 @@ class Follow(Enum):
     CONTENT = "content"  # whenever the input's content changes
     LATEST = "latest"  # on the newest day only: history keeps what was in service then
     PRESENCE = "presence"  # only when the input appears
+    AFTER = "after"  # never; it reads the input by the way and is made after it
 
 
 @dataclass(frozen=True)
 class Input:
-    """An input of an asset: an asset, or a root that people and sensors feed."""
+    """An input of an asset: an asset, or a root that people and sensors feed.
+
+    Attributes:
+        asset: its name.
+        follow: when its change matters.
+        gated: its gate must have passed, as its manifest says.
+        optional: what cannot be made is left out; else the asset cannot be made without it.
+    """
 
     asset: str
     follow: Follow = Follow.CONTENT
-    # The input's gate must have passed, as its manifest says.
     gated: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """All assets, parents first. Inputs that are no node are roots; `daily_roots` have days."""
+    """All assets, parents first.
+
+    Inputs that are no node are roots; `daily_roots` have days and feed daily assets only.
+    """
 
     nodes: Mapping[str, Node]
     daily_roots: frozenset[str]
@@ -82,7 +93,8 @@ def build_graph(catalog: Catalog, training_code: Mapping[str, str]) -> Graph:
             for node in _of_detector(catalog, detector, training_code)
         ),
     ]
-    scores = [Input(f"scores/{name}") for name in catalog.detectors]
+    # A source that has not landed on a day, or a detector that fails, keeps back no other's alerts.
+    scores = [Input(f"scores/{name}", optional=True) for name in catalog.detectors]
     nodes.append(Node(ALERTS, True, "", tuple(scores)))
     nodes += [
         Node(
@@ -91,7 +103,9 @@ def build_graph(catalog: Catalog, training_code: Mapping[str, str]) -> Graph:
             "",
             (
                 Input(f"evaluation/{name}"),
-                Input(ALERTS),
+                # Its own alerts change with its scores; those of others are no reason.
+                Input(f"scores/{name}"),
+                Input(ALERTS, Follow.AFTER),
                 Input(f"verdicts/{detector.golden_dataset}"),
             ),
         )
@@ -120,7 +134,12 @@ def _of_golden_datasets(catalog: Catalog) -> Iterable[Node]:
             version_of(
                 message_hash(dataset), source_hash(catalog.source_of(dataset)), view_hash(view, ())
             ),
-            (Input(f"contributions/{name}"), Input(f"verdicts/{name}")),
+            (
+                Input(f"contributions/{name}"),
+                Input(f"verdicts/{name}"),
+                # Where the events lie that verdicts are about.
+                Input(f"parsed/{view.source}", Follow.AFTER, optional=True),
+            ),
         )
         yield Node(f"golden_features/{name}", False, view_hash(view), (Input(f"golden/{name}"),))
 
@@ -139,12 +158,10 @@ def _of_detector(
         version_of(*sorted(detector.features)),
         (Input(f"golden/{dataset.name}"), Input(f"golden_features/{dataset.name}")),
     )
-    family = detector.WhichOneof("family")
-    assert family is not None, "validated on load"
     yield Node(
         f"model/{name}",
         False,
-        version_of(message_hash(detector), used, training_code[family]),
+        version_of(message_hash(detector), used, training_code[str(detector.WhichOneof("family"))]),
         (Input(f"training_set/{name}"),),
     )
     yield Node(f"evaluation/{name}", False, "", (Input(f"model/{name}"),))
@@ -168,4 +185,4 @@ def _queried(nodes: Iterable[Node]) -> Iterable[Input]:
     """What people query: the layers that the warehouse has views of."""
     for node in nodes:
         if node.layer in ("parsed", "features", "golden", "scores", "alerts"):
-            yield Input(node.asset, Follow.PRESENCE)
+            yield Input(node.asset, Follow.PRESENCE, optional=True)

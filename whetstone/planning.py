@@ -1,4 +1,4 @@
-"""What re-runs and why: decided from the lake's manifests alone (pure).
+"""What re-runs and why: decided from the ledger and the roots alone (pure).
 
 An asset is stale when it was never made, when its definitions changed, or when the content of an
 input is not the one it was made from. Like a build system with early cut-off: what is
@@ -6,18 +6,21 @@ stale runs, together with stale assets that it feeds; what is not stale itself w
 inputs have settled, and does not run when their content came out equal. The decision reads
 levels, not edges, so a change that arrives at any moment (during a run, while the platform is
 down) is found at the next look.
+
+What cannot be made, because an input is missing, a gate failed or the last try did, is held: it
+stays as it is, and what is made from it goes on with that.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 
-from whetstone.lake import Manifest, version_of
+from whetstone.lake import version_of
+from whetstone.ledger import Attempt, Ledger, Made, evidence_of
 from whetstone.lineage import Follow, Graph, Input, Node
 
 Key = tuple[str, str | None]
-ReadManifest = Callable[[str, str | None], Manifest | None]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Roots:
 class Run:
     """Assets to make in one run: the daily ones for all of `days`, the others once.
 
-    `causes` says for each asset why, in words.
+    `causes` says for each asset why, in words. Two runs with one fingerprint within an hour are
+    the same: the second would do what the first has tried.
     """
 
     assets: tuple[str, ...]
@@ -42,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs to start now, what they hold up, and what cannot run with the reason."""
+    """The runs to start now, what waits for runs, and what cannot be made with the reason."""
 
     runs: tuple[Run, ...]
     waiting: tuple[str, ...]
@@ -57,54 +61,121 @@ class Plan:
 class _State(Enum):
     FRESH = "fresh"
     RUN = "run"
-    MAYBE = "maybe"
-    HELD = "held"
+    # It is being made, or is not stale but made from what will be.
+    WAITS = "waits"
+    MISSING = "missing"
+    BLOCKED = "blocked"
 
 
 def plan(
     graph: Graph,
-    manifest: ReadManifest,
+    ledger: Ledger,
     roots: Roots,
+    now: datetime,
     active: frozenset[Key] = frozenset(),
 ) -> Plan:
     """Decide what to run.
 
     Args:
         graph: the asset graph.
-        manifest: reads the manifest of an asset('s day); None when it was never made.
+        ledger: what has been made, and tried.
         roots: the versions of the roots.
+        now: the time, with its zone.
         active: what is being made at this moment; it is waited for.
     """
-    return _Planner(graph, manifest, roots, active).plan()
+    return _Planner(graph, ledger, roots, now, active).plan()
+
+
+def current_inputs(
+    graph: Graph, asset: str, day: str | None, ledger: Ledger, roots: Roots
+) -> dict[str, str]:
+    """The versions of an asset's inputs as they are now: what its next manifest records."""
+    return _Versions(graph, ledger, roots).inputs(graph.nodes[asset], day)
+
+
+class _Snapshot:
+    """A ledger that is read once: what is decided in one look is decided on one state."""
+
+    def __init__(self, ledger: Ledger):
+        self._ledger = ledger
+        self._made: dict[Key, Made | None] = {}
+        self._days: dict[str, Sequence[str]] = {}
+
+    def made(self, asset: str, day: str | None) -> Made | None:
+        key = (asset, day)
+        if key not in self._made:
+            self._made[key] = self._ledger.made(asset, day)
+        return self._made[key]
+
+    def days(self, asset: str) -> Sequence[str]:
+        if asset not in self._days:
+            self._days[asset] = self._ledger.days(asset)
+        return self._days[asset]
+
+    def attempt(self, asset: str, day: str | None) -> Attempt | None:
+        return self._ledger.attempt(asset, day)
+
+
+class _Versions:
+    def __init__(self, graph: Graph, ledger: Ledger, roots: Roots):
+        self._graph = graph
+        self._ledger = ledger
+        self._roots = roots
+        self._of_all_days: dict[str, str | None] = {}
+
+    def inputs(self, node: Node, day: str | None) -> dict[str, str]:
+        found = ((source.asset, self._version(source, day)) for source in node.inputs)
+        return {asset: version for asset, version in found if version is not None}
+
+    def _version(self, source: Input, day: str | None) -> str | None:
+        asset = source.asset
+        if source.follow is Follow.AFTER:
+            return None
+        if asset not in self._graph.nodes:
+            known = self._roots.versions.get(asset, {})
+            return known.get(day if self._graph.is_daily(asset) else None)
+        if day is None and self._graph.is_daily(asset):
+            if source.follow is Follow.PRESENCE:
+                return "present" if self._ledger.days(asset) else None
+            return self._all_days(asset)
+        made = self._ledger.made(asset, day if self._graph.is_daily(asset) else None)
+        if made is not None and source.follow is Follow.PRESENCE:
+            return "present"
+        return made.version if made else None
+
+    def _all_days(self, asset: str) -> str | None:
+        if asset not in self._of_all_days:
+            made = {day: self._ledger.made(asset, day) for day in self._ledger.days(asset)}
+            versions = [f"{day}={m.version}" for day, m in made.items() if m is not None]
+            self._of_all_days[asset] = version_of(*versions) if versions else None
+        return self._of_all_days[asset]
 
 
 class _Planner:
-    def __init__(self, graph: Graph, manifest: ReadManifest, roots: Roots, active: frozenset[Key]):
+    def __init__(
+        self, graph: Graph, ledger: Ledger, roots: Roots, now: datetime, active: frozenset[Key]
+    ):
         self._graph = graph
+        self._ledger = _Snapshot(ledger)
         self._roots = roots
+        self._now = now
         self._active = active
+        self._versions = _Versions(graph, self._ledger, roots)
         self._days: dict[str, list[str | None]] = {}
-        self._manifests: dict[Key, Manifest | None] = {}
-        self._read = manifest
         self._states: dict[Key, _State] = {}
         self._causes: dict[Key, list[str]] = {}
         self._held: dict[str, str] = {}
+        self._evidence: dict[Key, str] = {}
+        # Of a daily asset as a whole, for what has no days: it is asked for once.
+        self._wholes: dict[str, _State] = {}
 
     def plan(self) -> Plan:
         for node in self._graph.nodes.values():
             self._days[node.asset] = self._days_of(node)
             for day in self._days[node.asset]:
                 self._states[node.asset, day] = self._judge(node, day)
-        wanted = [
-            key
-            for key, state in self._states.items()
-            if state is _State.RUN and key not in self._active
-        ]
-        waiting = [
-            _text(key)
-            for key, state in self._states.items()
-            if state is _State.MAYBE or key in self._active
-        ]
+        wanted = [key for key, state in self._states.items() if state is _State.RUN]
+        waiting = [_text(key) for key, state in self._states.items() if state is _State.WAITS]
         return Plan(tuple(self._runs(wanted)), tuple(waiting), self._held)
 
     def _days_of(self, node: Node) -> list[str | None]:
@@ -112,214 +183,187 @@ class _Planner:
             return [None]
         days: set[str | None] = set()
         for source in node.inputs:
-            if self._graph.is_daily(source.asset):
-                days.update(self._input_days(source.asset))
+            if source.asset in self._graph.daily_roots:
+                days.update(self._roots.versions.get(source.asset, {}))
+            elif self._graph.is_daily(source.asset):
+                days.update(self._existing_days(source.asset))
         return sorted(days, key=str)
 
-    def _input_days(self, asset: str) -> Iterable[str | None]:
-        if asset in self._days:
-            # A day that cannot be made must not ask for what would be made from it.
-            return [d for d in self._days[asset] if self._states[asset, d] is not _State.HELD]
-        return self._roots.versions.get(asset, {})
+    def _existing_days(self, asset: str) -> set[str | None]:
+        """The days that have been made or can be: the raw files of a day may be gone by now."""
+        can_be = (d for d in self._days[asset] if self._states[asset, d] is not _State.MISSING)
+        return {*self._ledger.days(asset), *can_be}
 
     def _judge(self, node: Node, day: str | None) -> _State:
         key = (node.asset, day)
         if key in self._active:
-            return _State.RUN
-        made = self._manifest(key)
-        newest = day == (self._days[node.asset] or [None])[-1]
-        causes: list[str] = []
-        settled = True
-        upstream_runs = False
-        for source in node.inputs:
-            state = self._state_of(source, day)
-            if state is _State.HELD:
-                if self._optional(node, source):
-                    continue
-                self._held[_text(key)] = self._reason(source)
-                return _State.HELD
-            if self._ignored(source, made, newest):
-                continue
-            settled &= state is not _State.MAYBE
-            upstream_runs |= state is _State.RUN
-            causes += self._changes(source, day, made)
-        if made is None:
-            causes = ["never made"]
-        elif made.code_version != node.code_version:
-            causes.insert(0, "its definitions changed")
-        if not settled:
-            return _State.MAYBE
-        if causes:
-            self._causes[key] = causes
-            return _State.RUN
-        return _State.MAYBE if upstream_runs else _State.FRESH
-
-    def _ignored(self, source: Input, made: Manifest | None, newest: bool) -> bool:
-        """Whether an input's changes do not matter to what has already been made."""
-        if made is None:
-            return False
-        if source.follow is Follow.PRESENCE:
-            return source.asset in made.inputs
-        return source.follow is Follow.LATEST and not newest
-
-    def _optional(self, node: Node, source: Input) -> bool:
-        """Assets that gather many inputs take those that are there."""
-        gathers = len(node.inputs) > 1 and all(
-            i.asset.partition("/")[0] == "scores" for i in node.inputs
-        )
-        return source.follow is Follow.PRESENCE or gathers
+            return _State.WAITS
+        made = self._ledger.made(*key)
+        as_it_is = _State.MISSING if made is None else _State.FRESH
+        states = [(source, self._state_of(source, day)) for source in node.inputs]
+        if reason := _unmakeable(states):
+            self._held[_text(key)] = reason
+            return as_it_is
+        inputs = self._versions.inputs(node, day)
+        newest = day == self._days[node.asset][-1]
+        heeded = [(source, state) for source, state in states if _heeded(source, made, newest)]
+        # An input that is about to be made anew may come out as it was.
+        settled = [source.asset for source, state in heeded if state is not _State.RUN]
+        causes = _causes(node, made, inputs, settled)
+        if not causes:
+            unsettled = {_State.RUN, _State.WAITS}.intersection(state for _, state in heeded)
+            return _State.WAITS if unsettled else _State.FRESH
+        of_inputs = {state for _, state in states}
+        if _State.WAITS in of_inputs:
+            return _State.WAITS
+        self._evidence[key] = evidence_of(node.code_version, inputs)
+        attempt = self._ledger.attempt(*key)
+        if attempt is not None and attempt.forbids(self._evidence[key], self._now):
+            if _State.RUN in of_inputs:
+                return _State.WAITS
+            self._held[_text(key)] = attempt.story
+            return as_it_is
+        self._causes[key] = causes
+        return _State.RUN
 
     def _state_of(self, source: Input, day: str | None) -> _State:
-        keys = self._keys(source.asset, day)
-        if source.asset not in self._graph.nodes:
-            known = self._roots.versions.get(source.asset, {})
-            return _State.FRESH if any(k[1] in known for k in keys) else _State.HELD
-        states = {self._states.get(key, _State.HELD) for key in keys}
-        if _State.RUN in states:
-            return _State.RUN
-        if _State.MAYBE in states:
-            return _State.MAYBE
-        if _State.FRESH not in states:
-            return _State.HELD
-        if source.gated and self._gate_failed(source.asset):
-            return _State.HELD
-        return _State.FRESH
-
-    def _gate_failed(self, asset: str) -> bool:
-        made = self._manifest((asset, None))
-        return made is not None and made.facts.get("gate") == "failed"
-
-    def _reason(self, source: Input) -> str:
-        if source.gated and self._gate_failed(source.asset):
-            return f"the gate of {source.asset} failed"
-        return f"{source.asset} does not exist"
-
-    def _keys(self, asset: str, day: str | None) -> list[Key]:
+        asset = source.asset
+        if asset not in self._graph.nodes:
+            known = self._roots.versions.get(asset, {})
+            at = day if self._graph.is_daily(asset) else None
+            return _State.FRESH if at in known else _State.MISSING
         if not self._graph.is_daily(asset):
-            return [(asset, None)]
-        if day is not None:
-            return [(asset, day)]
-        return [(asset, d) for d in self._input_days(asset)]
+            state = self._states[asset, None]
+        elif day is not None:
+            state = self._state_of_day(asset, day)
+        else:
+            state = self._state_of_whole(asset)
+        if source.gated and state is _State.FRESH:
+            made = self._ledger.made(asset, None)
+            return _State.BLOCKED if made and made.gate == "failed" else state
+        return state
 
-    def _changes(self, source: Input, day: str | None, made: Manifest | None) -> list[str]:
-        if made is None:
-            return []
-        before = made.inputs.get(source.asset)
-        now = self._version(source, day)
-        if before is None:
-            return [f"{source.asset} appeared"]
-        return [f"{source.asset} changed"] if now != before else []
+    def _state_of_day(self, asset: str, day: str | None) -> _State:
+        state = self._states.get((asset, day))
+        if state is None:
+            return _State.MISSING if self._ledger.made(asset, day) is None else _State.FRESH
+        return state
 
-    def _version(self, source: Input, day: str | None) -> str:
-        keys = self._keys(source.asset, day)
-        if source.asset not in self._graph.nodes:
-            return input_version([self._roots.versions[source.asset][key[1]] for key in keys])
-        return input_version([m.version for key in keys if (m := self._manifest(key))])
-
-    def _manifest(self, key: Key) -> Manifest | None:
-        if key not in self._manifests:
-            self._manifests[key] = self._read(*key)
-        return self._manifests[key]
+    def _state_of_whole(self, asset: str) -> _State:
+        if asset not in self._wholes:
+            days = self._existing_days(asset)
+            states = {self._state_of_day(asset, day) for day in days}
+            by_weight = (_State.WAITS, _State.RUN, _State.FRESH)
+            self._wholes[asset] = next((s for s in by_weight if s in states), _State.MISSING)
+        return self._wholes[asset]
 
     def _runs(self, wanted: Sequence[Key]) -> Iterable[Run]:
-        days_of: dict[str, list[str]] = {}
-        once = [asset for asset, day in wanted if day is None]
+        assets_of: dict[str, list[str]] = {}
         for asset, day in wanted:
             if day is not None:
-                days_of.setdefault(day, []).append(asset)
-        ranges = list(_ranges(days_of))
+                assets_of.setdefault(day, []).append(asset)
+        once = [asset for asset, day in wanted if day is None]
+        ranges = list(_ranges(assets_of))
         if len(ranges) <= 1:
             days, assets = ranges[0] if ranges else ((), ())
             if wanted:
                 yield self._run((*once, *assets), days)
             return
         # Several runs: each takes what needs nothing that another one makes.
-        if closed := self._closed(once, ()):
-            yield self._run(closed, ())
-        for days, assets in ranges:
-            if closed := self._closed(assets, days):
+        days_of: dict[str, set[str | None]] = {}
+        for asset, day in wanted:
+            days_of.setdefault(asset, set()).add(day)
+        for days, assets in (((), once), *ranges):
+            if closed := self._closed(assets, days, days_of):
                 yield self._run(closed, days)
 
-    def _closed(self, assets: Sequence[str], days: tuple[str, ...]) -> tuple[str, ...]:
-        kept = set(assets)
-        for asset in (name for name in self._graph.nodes if name in kept):
+    def _closed(
+        self, assets: Sequence[str], days: tuple[str, ...], wanted: Mapping[str, set[str | None]]
+    ) -> list[str]:
+        kept: set[str] = set()
+        for asset in self._ordered(assets):
+            daily = self._graph.nodes[asset].daily
             for source in self._graph.nodes[asset].inputs:
-                keys = [k for d in days or (None,) for k in self._keys(source.asset, d)]
-                runs_elsewhere = source.asset not in kept and any(
-                    self._states.get(key) is _State.RUN for key in keys
-                )
-                if runs_elsewhere:
-                    kept.discard(asset)
-        return tuple(name for name in self._graph.nodes if name in kept)
+                elsewhere = wanted.get(source.asset, set())
+                same_days = daily and self._graph.is_daily(source.asset)
+                needed = elsewhere.intersection(days) if same_days else elsewhere
+                if needed and source.asset not in kept:
+                    break
+            else:
+                kept.add(asset)
+        return self._ordered(kept)
 
-    def _run(self, assets: Sequence[str], days: tuple[str, ...]) -> Run:
-        ordered = tuple(name for name in self._graph.nodes if name in set(assets))
+    def _run(self, assets: Iterable[str], days: tuple[str, ...]) -> Run:
+        ordered = self._ordered(assets)
         causes: dict[str, str] = {}
-        evidence: list[str] = []
+        evidence: list[str] = [f"{self._now:%Y-%m-%dT%H}"]
         for asset in ordered:
-            keys = self._run_keys(asset, days)
+            keys: list[Key] = [(asset, d) for d in days]
+            keys = keys if self._graph.nodes[asset].daily else [(asset, None)]
             causes[asset] = "; ".join(dict.fromkeys(c for k in keys for c in self._causes[k]))
-            evidence += [self._evidence(key) for key in keys]
-        return Run(ordered, days, causes, version_of(*evidence))
+            for key in keys:
+                made, tried = self._ledger.made(*key), self._ledger.attempt(*key)
+                before = (made.made_at if made else "", tried.at if tried else "")
+                evidence.append(version_of(*key, self._evidence[key], *before))
+        return Run(tuple(ordered), days, causes, version_of(*evidence))
 
-    def _run_keys(self, asset: str, days: tuple[str, ...]) -> list[Key]:
-        daily = self._graph.nodes[asset].daily
-        return [(asset, d) for d in (days if daily else (None,)) if (asset, d) in self._causes]
-
-    def _evidence(self, key: Key) -> str:
-        """What a run of this would be made from: a run is not repeated on the same evidence."""
-        node = self._graph.nodes[key[0]]
-        inputs = [self._version(source, key[1]) for source in node.inputs]
-        made = self._manifest(key)
-        return version_of(*key, node.code_version, *inputs, made.made_at if made else "")
+    def _ordered(self, assets: Iterable[str]) -> list[str]:
+        chosen = set(assets)
+        return [asset for asset in self._graph.nodes if asset in chosen]
 
 
-def current_inputs(
-    graph: Graph, asset: str, day: str | None, manifest: ReadManifest, roots: Roots
-) -> dict[str, str]:
-    """The versions of an asset's inputs as they are now: what its next manifest records."""
-    found: dict[str, str] = {}
-    for source in graph.nodes[asset].inputs:
-        known = roots.versions.get(source.asset)
-        if source.asset in graph.nodes:
-            days: list[str | None] = [day if graph.is_daily(source.asset) else None]
-            if graph.is_daily(source.asset) and day is None:
-                days = [*graph_days(graph, source.asset, roots)]
-            versions = [m.version for d in days if (m := manifest(source.asset, d))]
-        else:
-            versions = [known[day if day in known else None]] if known else []
-        if versions:
-            found[source.asset] = input_version(versions)
-    return found
+def _unmakeable(states: Sequence[tuple[Input, _State]]) -> str:
+    """Why something cannot be made; empty: it can."""
+    for source, state in states:
+        if state is _State.BLOCKED:
+            return f"the gate of {source.asset} failed"
+        if state is _State.MISSING and not source.optional:
+            return f"{source.asset} does not exist"
+    if all(state is _State.MISSING for _, state in states):
+        return "nothing exists that it could be made from"
+    return ""
 
 
-def graph_days(graph: Graph, asset: str, roots: Roots) -> list[str]:
-    """The days that a daily asset can have: those of the roots that it is made from."""
-    if asset not in graph.nodes:
-        return sorted(day for day in roots.versions.get(asset, {}) if day is not None)
-    days: set[str] = set()
-    for source in graph.nodes[asset].inputs:
-        if graph.is_daily(source.asset):
-            days.update(graph_days(graph, source.asset, roots))
-    return sorted(days)
+def _heeded(source: Input, made: Made | None, newest: bool) -> bool:
+    """Whether an input's changes matter to what has been made."""
+    match source.follow:
+        case Follow.CONTENT:
+            return True
+        case Follow.LATEST:
+            return newest or made is None
+        case Follow.PRESENCE:
+            return made is None or source.asset not in made.inputs
+        case Follow.AFTER:
+            return False
 
 
-def input_version(versions: Sequence[str]) -> str:
-    """The version of an input: its own, or one of all its days."""
-    return versions[0] if len(versions) == 1 else version_of(*versions)
+def _causes(
+    node: Node, made: Made | None, inputs: Mapping[str, str], settled: Iterable[str]
+) -> list[str]:
+    if made is None:
+        return ["never made"]
+    causes = ["its definitions changed"] if made.code_version != node.code_version else []
+    for asset in settled:
+        before, now = made.inputs.get(asset), inputs.get(asset)
+        if before != now:
+            what = "appeared" if before is None else "disappeared" if now is None else "changed"
+            causes.append(f"{asset} {what}")
+    known = {source.asset for source in node.inputs}
+    causes += [f"{asset} is no input any more" for asset in made.inputs if asset not in known]
+    return causes
 
 
-def _ranges(days_of: Mapping[str, list[str]]) -> Iterable[tuple[tuple[str, ...], tuple[str, ...]]]:
+def _ranges(assets_of: Mapping[str, list[str]]) -> Iterable[tuple[tuple[str, ...], list[str]]]:
     """Runs of adjacent days for which the same assets are wanted."""
     start: list[str] = []
-    for day in sorted(days_of):
+    for day in sorted(assets_of):
         follows = start and date.fromisoformat(start[-1]) + timedelta(1) == date.fromisoformat(day)
-        if start and not (follows and days_of[day] == days_of[start[0]]):
-            yield tuple(start), tuple(days_of[start[0]])
+        if start and not (follows and assets_of[day] == assets_of[start[0]]):
+            yield tuple(start), assets_of[start[0]]
             start = []
         start.append(day)
     if start:
-        yield tuple(start), tuple(days_of[start[0]])
+        yield tuple(start), assets_of[start[0]]
 
 
 def _text(key: Key) -> str:

@@ -1,4 +1,4 @@
-"""Settings of one installation, from environment variables `WHETSTONE_*`; read in this one place."""
+"""Settings of an installation, from environment variables `WHETSTONE_*`; read in this one place."""
 
 from functools import lru_cache
 from pathlib import Path

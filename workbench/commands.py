@@ -94,7 +94,8 @@ def evaluate(
     detector: Annotated[str, typer.Argument(help="Detector whose champion is judged.")],
     file: Annotated[Path, typer.Argument(help="Raw log: plain, gzip or zstd.")],
     labels: Annotated[
-        Path, typer.Option(help="CSV: session or entity, optional start and end, label.")
+        Path,
+        typer.Option(help="CSV, plain or gzip: unit, optional start and end, label."),
     ],
     day: Day = None,
     as_json: AsJson = False,
@@ -168,7 +169,7 @@ def demo(
 ) -> None:
     """Run the whole loop on generated logs, without a UI: parse, train, release, score, learn.
 
-    Starts afresh each time, in `demo` below the home.
+    Starts afresh each time, in `demo-run` below the home.
 
     Example: `whetstone demo`
     """
@@ -179,6 +180,8 @@ def demo(
         console.show_json(result)
     else:
         show_demo(result)
+    if result["failed"]:
+        raise typer.Exit(1)
 
 
 def up(

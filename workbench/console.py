@@ -26,6 +26,8 @@ _RUN_LINE = re.compile(
     r"^\S+ - (?P<run>[0-9a-f]{8})-[0-9a-f-]{27} - (?:\d+ - )?"
     r"(?P<step>.*? - )?(?P<event>[A-Z]+_[A-Z_]+) - (?P<text>.*)"
 )
+# What an asset says while it is made: job - run id - step - text.
+_STEP_LINE = re.compile(r"^\S+ - (?P<run>[0-9a-f]{8})-[0-9a-f-]{27} - \S+ - (?P<text>.*)")
 _RUN_EVENTS_TO_SHOW = ("RUN_START", "RUN_SUCCESS", "STEP_SUCCESS")
 
 # Lines that say nothing to the person who started the platform: what starts and stops as it should,
@@ -35,6 +37,9 @@ _NOISE = re.compile(
     r"|(Start(ing|ed)|Shutting down) Dagster code |Code (proxy )?server was interrupted"
     r"|Received interrupt, shutting down|Daemon threads shut down|Serving dagster-webserver on"
     r"|Instance is configured with the following daemons|No cursor for event type"
+    r"|^Checking for new runs for sensor|^Collected \d+ runs for monitoring|^Checking run [0-9a-f]"
+    r"|^Priority sorting and checking|^Launched \d+ runs|^(Creating|Launching) (new )?run for "
+    r"|nanobind: |^ - leaked |^ - \.\.\. skipped|^See https://nanobind"
     r"|^Checking \d+ assets/checks|refetching asset records|^Adding \d+ asset evaluations"
     r"|^Tick produced 0 runs|^Submitting 0 runs|^Finished auto-materialization tick"
     r"|^INFO: +(Started|Waiting|Application|Uvicorn|Shutting|Finished)"
@@ -83,6 +88,8 @@ def readable(line: str) -> str | None:
             if level == "DEBUG" and run["event"] not in _RUN_EVENTS_TO_SHOW:
                 return None
             text = f"run {run['run']}: {run['text']}"
+        elif step := _STEP_LINE.match(text):
+            text = f"run {step['run']}: {step['text']}"
         elif level == "DEBUG":
             return None
         if level in ("WARNING", "ERROR", "CRITICAL"):

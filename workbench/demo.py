@@ -1,9 +1,11 @@
 """`whetstone demo`: the whole loop on generated logs, with tables of what came out."""
 
+import fcntl
 import json
 import shutil
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ def prepare_demo(settings: Settings, days: int = _DAYS, seed: int = _SEED) -> Gr
     Killed in the middle, it goes on where it was.
     """
     until = _until(settings)
-    console.say(f"generating {days} days of logs up to {until} in three environments")
+    console.say(f"demo: {days} days of logs up to {until} of three environments")
     generated = settings.home / "demo"
     truth = generate(generated, seed=seed, days=days, until=until)
     for file in sorted((generated / "production").glob("*/*/*/*")):
@@ -47,11 +49,19 @@ def prepare_demo(settings: Settings, days: int = _DAYS, seed: int = _SEED) -> Gr
 
 
 def run_demo(settings: Settings, days: int, seed: int) -> dict[str, Any]:
-    """Run the loop from raw logs to what a batch of verdicts changed; see DESIGN's interfaces."""
+    """Run the loop from raw logs to what a batch of verdicts changed; see DESIGN's interfaces.
+
+    Raises:
+        InputError: another process runs a demo here, or something else is where it would go.
+    """
+    home = settings.home / "demo-run"
+    with _alone(home):
+        fresh = settings.model_copy(update={"home": _fresh(home), "case_store_url": ""})
+        return _run_demo(fresh, days, seed)
+
+
+def _run_demo(settings: Settings, days: int, seed: int) -> dict[str, Any]:
     began = time.monotonic()
-    settings = settings.model_copy(
-        update={"home": _fresh(settings.home / "demo-run"), "case_store_url": ""}
-    )
     truth = prepare_demo(settings, days, seed)
     factory = open_factory(settings)
     lake = Lake(settings.lake)
@@ -90,13 +100,11 @@ def show_demo(result: dict[str, Any]) -> None:
     """Print a demo's result for people."""
     console.show_table("sources", result["sources"])
     console.show_table(
-        "detectors on held-out examples, beside model-free baselines",
+        "detectors on held-out examples, each above its model-free baselines",
         [
             {
-                "detector": detector["name"] if name == detector["name"] else "",
-                "scorer": "this model" if name == detector["name"] else name,
-                **{m: metrics[m] for m in ("average_precision", "precision", "recall", "f1")},
-                "champion": detector["champion"] if name == detector["name"] else "",
+                "scorer": name if name == detector["name"] else f"  {name}",
+                **{m: metrics.get(m) for m in ("average_precision", "precision", "recall", "f1")},
             }
             for detector in result["detectors"]
             for name, metrics in {
@@ -115,6 +123,8 @@ def show_demo(result: dict[str, Any]) -> None:
         [{"asset": run["asset"], "cause": run["cause"]} for run in result["reruns"]],
     )
     console.show_table("newest reports", result["reports"])
+    for asset in result["failed"]:
+        console.show(f"FAILED: {asset}")
     console.show(f"{result['seconds']} seconds; everything is in {result['home']}")
 
 
@@ -129,11 +139,30 @@ def _until(settings: Settings) -> date:
     return until
 
 
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the lock beside a demo's directory; it ends with the process."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    lock = home.with_name(f".{home.name}.lock")
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"another demo is running in {home}; wait for it, or set WHETSTONE_HOME"
+            ) from error
+        yield
+
+
 def _fresh(home: Path) -> Path:
+    old = home.with_name(f".{home.name}.old")
     if home.exists():
-        if not (home / _MARK).exists():
+        if any(home.iterdir()) and not (home / _MARK).exists():
             raise InputError(f"{home} is not a demo's directory; move it away and start again")
-        shutil.rmtree(home)
+        # First out of the way: killed in the middle, half a demo must not stay in its place.
+        shutil.rmtree(old, ignore_errors=True)
+        home.rename(old)
+    shutil.rmtree(old, ignore_errors=True)
     return home
 
 
@@ -208,12 +237,12 @@ def _changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[
         {
             "detector": new["name"],
             "examples": f"{old['examples']} → {new['examples']}",
-            "champion": f"{old['champion']} → {new['champion']}",
-            "average_precision": f"{old['average_precision']:.3f} → {new['average_precision']:.3f}",
+            "champion": f"{old['champion'][:7]} → {new['champion'][:7]}",
+            "test_ap": f"{old['average_precision']:.3f} → {new['average_precision']:.3f}",
             "gate": new["gate"],
         }
         for old, new in zip(before, after, strict=True)
-        if old["champion"] is not None
+        if old["champion"]
     ]
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import psutil
 
+from whetstone.landing import first_landed_day
 from whetstone.settings import PROJECT_ROOT, Settings
 from workbench.console import Output
 from workbench.processes import PlatformError, ProcessGroup, Service
@@ -95,6 +96,7 @@ def _run(platform: Platform, runtime: Path, output: Output, began: float) -> Non
     environment = _environment(platform, dagster_home)
     watch = CatalogWatch(
         platform.settings.catalog,
+        lambda: first_landed_day(platform.settings.landing),
         platform.validate,
         lambda: reload_definitions(platform.ports.dagster),
         output,
@@ -181,6 +183,8 @@ def _environment(platform: Platform, dagster_home: Path) -> dict[str, str]:
         "DAGSTER_HOME": str(dagster_home),
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
+        # Those of the libraries, to their authors; ours fail the tests.
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
         "WHETSTONE_HOME": str(settings.home),
         "WHETSTONE_CATALOG": str(settings.catalog),
         # Whoever names a URL has put something in front of the port.

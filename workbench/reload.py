@@ -49,10 +49,13 @@ Snapshot = Mapping[Path, tuple[int, int]]
 
 
 class CatalogWatch:
-    """Compares the catalog's files with those of the last look.
+    """Compares the catalog's files, and the first day that has landed, with those of the last look.
+
+    Partitions begin with the first day that has landed, so an earlier one calls for a reload too.
 
     Args:
         directory: the catalog.
+        first_day: the first day that has landed.
         validate: checks the whole catalog; says in a few words what it holds, or raises
             `CatalogError`.
         reload: makes the platform load it anew; raises `WhetstoneError` where it could not.
@@ -62,11 +65,14 @@ class CatalogWatch:
     def __init__(
         self,
         directory: Path,
+        first_day: Callable[[], str],
         validate: Callable[[], str],
         reload: Callable[[], None],
         output: Output,
     ) -> None:
         self._directory = directory
+        self._first_day = first_day
+        self._seen_day = first_day()
         self._validate = validate
         self._reload = reload
         self._output = output
@@ -79,9 +85,10 @@ class CatalogWatch:
         changed = sorted(
             path for path in self._seen.keys() | now.keys() if self._seen.get(path) != now.get(path)
         )
-        if not changed:
+        day = self._first_day()
+        if not changed and day == self._seen_day:
             return
-        self._seen = now
+        self._seen, self._seen_day = now, day
         try:
             summary = self._validate()
             self._reload()
@@ -89,6 +96,7 @@ class CatalogWatch:
             self._output.say(f"catalog not reloaded, the running definitions stay: {error}", "red")
         else:
             names = ", ".join(str(path.relative_to(self._directory)) for path in changed[:5])
+            names = names or f"days from {day} on"
             more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
             self._output.say(f"catalog reloaded: {names}{more} ({summary})", "green")
 

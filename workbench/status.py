@@ -48,8 +48,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
 
 def show_status(found: dict[str, Any]) -> None:
     """Print a status for people."""
-    for name, value in found["settings"].items():
-        console.show(f"{name:16} {value}")
+    console.show_values("settings", found["settings"])
     console.show_table("sources", found["sources"])
     console.show_table("detectors", found["detectors"])
     console.show(f"alerts: {found['alerts']['open']} open, {found['alerts']['judged']} judged")
@@ -114,7 +113,7 @@ def _judged(cases: CaseStore, detector: str) -> str:
 def _runs(instance: dg.DagsterInstance) -> list[dict[str, Any]]:
     return [
         {
-            "time": datetime.fromtimestamp(record.create_timestamp.timestamp(), UTC).strftime(
+            "time_utc": datetime.fromtimestamp(record.create_timestamp.timestamp(), UTC).strftime(
                 "%Y-%m-%d %H:%M"
             ),
             "state": record.dagster_run.status.value.lower(),

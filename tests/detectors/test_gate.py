@@ -36,7 +36,7 @@ def test_the_first_model_needs_only_the_minimum() -> None:
 
 
 def test_a_first_model_below_the_minimum_is_refused() -> None:
-    refused = decide(metrics(-GOOD), None, None, None, GATE)
+    refused = decide(metrics(RNG.permutation(GOOD)), None, None, None, GATE)
     assert not refused.passed
     assert "below the required 0.3000" in refused.reasons[0]
 
@@ -52,7 +52,9 @@ def test_a_better_challenger_passes_and_a_worse_one_does_not() -> None:
     assert decision(GOOD, BAD).passed
     refused = decision(BAD, GOOD)
     assert not refused.passed
-    assert refused.numbers["core"]["interval"][1] < -GATE.tolerance
+    lost = refused.numbers["core"]["average_precision"]
+    assert lost["difference"] < 0
+    assert lost["interval"][1] < -GATE.tolerance
 
 
 def test_a_loss_within_the_interval_passes() -> None:
@@ -62,7 +64,35 @@ def test_a_loss_within_the_interval_passes() -> None:
 
 def test_an_equal_challenger_differs_by_exactly_nothing() -> None:
     core = decision(GOOD, GOOD).numbers["core"]
-    assert (core["difference"], core["interval"]) == (0, [0, 0])
+    assert set(core) == {"average_precision", "balanced_accuracy"}
+    for measure in core.values():
+        assert (measure["difference"], measure["interval"]) == (0, [0, 0])
+
+
+def test_a_first_model_that_finds_nothing_at_its_threshold_is_refused() -> None:
+    hidden = evaluate(GOOD, POSITIVE, threshold=99.0, seed=0)
+    refused = decide(hidden, None, None, None, GATE)
+    assert not refused.passed
+    assert f"finds none of {POSITIVE.sum()} positive examples" in refused.reasons[0]
+
+
+def test_an_equal_ranking_behind_a_worse_threshold_is_refused() -> None:
+    core = PairedScores(POSITIVE, GOOD, GOOD)
+    nearly_hidden = evaluate(GOOD, POSITIVE, threshold=4.5, seed=0)
+    assert nearly_hidden.true_positives
+    refused = decide(nearly_hidden, metrics(GOOD), core, None, GATE)
+    assert not refused.passed
+    assert refused.numbers["core"]["average_precision"]["difference"] == 0
+    assert refused.numbers["core"]["balanced_accuracy"]["interval"][1] < -GATE.tolerance
+    assert any("Balanced accuracy at the threshold" in reason for reason in refused.reasons)
+
+
+def test_a_threshold_that_hides_everything_is_refused_whatever_the_ranking() -> None:
+    core = PairedScores(POSITIVE, GOOD, GOOD)
+    hidden = evaluate(GOOD, POSITIVE, threshold=99.0, seed=0)
+    refused = decide(hidden, metrics(GOOD), core, None, GATE)
+    assert not refused.passed
+    assert refused.numbers["core"]["balanced_accuracy"]["challenger"] == pytest.approx(0.5)
 
 
 def test_a_challenger_better_than_the_champion_still_needs_the_minimum() -> None:
@@ -74,17 +104,18 @@ def test_a_challenger_better_than_the_champion_still_needs_the_minimum() -> None
 def test_a_challenger_that_is_worse_on_recent_verdicts_is_refused() -> None:
     verdicts = PairedScores(POSITIVE, BAD, GOOD)
     refused = decision(GOOD, BAD, verdicts)
-    assert refused.numbers["core"]["difference"] > 0
+    assert refused.numbers["core"]["average_precision"]["difference"] > 0
     assert not refused.passed
-    assert "recent verdicts" in refused.reasons[2]
+    assert refused.numbers["verdicts"]["average_precision"]["interval"][1] < -GATE.tolerance
+    assert any("recent verdicts" in reason for reason in refused.reasons)
 
 
 def test_verdicts_of_one_class_are_compared_by_the_share_judged_rightly() -> None:
     benign = np.zeros(200, dtype=bool)
     quiet, loud = np.zeros(200), np.full(200, 5.0)
     refused = decision(GOOD, GOOD, PairedScores(benign, loud, quiet))
-    assert refused.numbers["verdicts"]["measure"] == "share_right"
-    assert refused.numbers["verdicts"]["difference"] == -1
+    assert set(refused.numbers["verdicts"]) == {"share_right"}
+    assert refused.numbers["verdicts"]["share_right"]["difference"] == -1
     assert not refused.passed
     assert decision(GOOD, GOOD, PairedScores(benign, quiet, loud)).passed
 
@@ -94,23 +125,32 @@ def test_no_verdicts_are_said_so_and_hold_nothing_back() -> None:
     for verdicts in (None, empty):
         passed = decision(GOOD, GOOD, verdicts)
         assert passed.passed
-        assert "no recent verdicts" in passed.reasons[2]
+        assert "verdicts" not in passed.numbers
+        assert "no recent verdicts" in passed.reasons[-1]
 
 
 def test_dependent_examples_make_the_gate_less_sure() -> None:
     groups = np.repeat(np.arange(15), 100)
     grouped = PairedScores(POSITIVE, BAD, GOOD, groups)
-    wide = decide(metrics(BAD), metrics(GOOD), grouped, None, GATE).numbers["core"]["interval"]
-    narrow = decision(BAD, GOOD).numbers["core"]["interval"]
-    assert wide != narrow
+    wide = decide(metrics(BAD), metrics(GOOD), grouped, None, GATE).numbers["core"]
+    narrow = decision(BAD, GOOD).numbers["core"]
+    for measure in ("average_precision", "balanced_accuracy"):
+        assert wide[measure]["interval"] != narrow[measure]["interval"]
 
 
 def test_both_numbers_are_shown() -> None:
     shown = decision(BAD, GOOD)
     for model, scores in (("challenger", BAD), ("champion", GOOD)):
-        value = metrics(scores).average_precision
-        assert shown.numbers["core"][model] == pytest.approx(value)
-        assert f"{model} {value:.4f}" in shown.reasons[1]
+        measured = metrics(scores)
+        assert measured.average_precision is not None
+        assert measured.recall is not None
+        assert measured.false_positive_rate is not None
+        balanced = (measured.recall + 1 - measured.false_positive_rate) / 2
+        for number, (measure, value) in enumerate(
+            {"average_precision": measured.average_precision, "balanced_accuracy": balanced}.items()
+        ):
+            assert shown.numbers["core"][measure][model] == pytest.approx(value)
+            assert f"{model} {value:.4f}" in shown.reasons[1 + number]
     json.dumps(shown.numbers, allow_nan=False)
 
 

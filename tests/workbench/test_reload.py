@@ -21,8 +21,13 @@ class Desk:
         self.printed = io.StringIO()
         (catalog / "sources").mkdir()
         self.save("sshd", "valid")
+        self.first_day = "2026-03-02"
         self.watch = CatalogWatch(
-            catalog, self.validate, self.reload, Output(Console(file=self.printed))
+            catalog,
+            lambda: self.first_day,
+            self.validate,
+            self.reload,
+            Output(Console(file=self.printed)),
         )
 
     def save(self, name: str, text: str) -> None:
@@ -93,3 +98,12 @@ def test_a_dagster_that_does_not_answer_is_an_error_of_the_reload_and_not_loaded
     assert not definitions_loaded(port)
     with pytest.raises(WhetstoneError, match=f"does not answer on port {port}"):
         reload_definitions(port)
+
+
+def test_a_day_before_the_first_that_had_landed_is_a_reason_to_reload(desk: Desk) -> None:
+    desk.first_day = "2026-02-27"
+    desk.watch.look()
+    assert desk.reloads == 1
+    assert "days from 2026-02-27 on" in desk.printed.getvalue()
+    desk.watch.look()
+    assert desk.reloads == 1

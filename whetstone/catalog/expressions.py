@@ -25,7 +25,7 @@ def _words(text: str) -> frozenset[str]:
 
 _SCALAR_FUNCTIONS = _words(
     """
-    || + - * / // % ** ^ & | << >> ~~ !~~ ~~* !~~* ~~~ @> <@ !
+    || + - * / // % ** ^ & | << >> ~~ !~~ ~~* !~~* ~~~ @> <@
     abs acos array_length array_position ascii asin atan atan2 bit_count bit_xor bit_length
     cardinality ceil ceiling chr coalesce concat concat_ws contains cos date_diff date_part
     date_sub date_trunc datediff day dayofweek dayofyear decode degrees element_at ends_with

@@ -6,7 +6,7 @@ _PIECE = re.compile(
     r"""\\Q.*?(?:\\E|$)                                # quoted text
       | \\.                                            # an escaped character
       | \[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]        # a class of characters
-      | (?P<named>\(\?P?<(?P<name>\w+)>)
+      | (?P<named>\(\?P<(?P<name>\w+)>)
       | \(\?                                           # flags or a group that captures nothing
       | (?P<plain>\()""",
     re.VERBOSE | re.DOTALL,

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
@@ -37,10 +37,15 @@ class Located(Generic[M]):
 
     def error(self, path: str, problem: str) -> CatalogError:
         """The error for a field, `file:line: path: problem`, at the nearest line that is known."""
-        known = path
-        while known and known not in self.lines:
-            known = known.rpartition(".")[0] or known.rpartition("[")[0]
-        return CatalogError(f"{self.file}:{self.lines.get(known, 1)}: {path}: {problem}")
+        return CatalogError(f"{self.file}:{self._line(path)}: {path}: {problem}")
+
+    def _line(self, path: str) -> int:
+        while path:
+            for known in (path, f"{path}[0]"):
+                if known in self.lines:
+                    return self.lines[known]
+            path = path.rpartition(".")[0] or path.rpartition("[")[0]
+        return 1
 
 
 def read_message(file: Path, kind: type[M]) -> Located[M]:
@@ -63,29 +68,52 @@ def read_message(file: Path, kind: type[M]) -> Located[M]:
     return Located(message, file, _lines(text, message))
 
 
+@dataclass
+class _Open:
+    """A message whose end has not come."""
+
+    prefix: str
+    descriptor: Any
+    seen: Counter[str]
+    field: str = ""
+    in_list: bool = False
+
+    def path_of_next(self, field: str) -> str:
+        """The path of one more occurrence of a field."""
+        self.field = field
+        self.seen[field] += 1
+        repeated = self.descriptor.fields_by_name[field].is_repeated
+        return f"{self.prefix}{field}" + (f"[{self.seen[field] - 1}]" if repeated else "")
+
+    def inner(self, path: str) -> "_Open":
+        """The message that is this one's current field."""
+        descriptor = self.descriptor.fields_by_name[self.field].message_type
+        return _Open(f"{path}.", descriptor, Counter())
+
+
 def _lines(text: str, message: Message) -> dict[str, int]:
     """The line of each field path; `text` is known to be valid."""
     lines: dict[str, int] = {}
-    # One frame an open message: its path prefix, its type, how often each field has occurred.
-    frames = [("", message.DESCRIPTOR, Counter[str]())]
-    field = ""
+    open_messages = [_Open("", message.DESCRIPTOR, Counter())]
+    path = before = ""
     line = 1
-    after_colon = False
     for token in _TOKEN.finditer(text):
         kind, value = token.lastgroup, token.group()
-        prefix, descriptor, seen = frames[-1]
-        if kind == "word" and not after_colon and descriptor and value in descriptor.fields_by_name:
-            repeated = descriptor.fields_by_name[value].is_repeated
-            field = f"{prefix}{value}" + (f"[{seen[value]}]" if repeated else "")
-            lines[field] = line
-            seen[value] += 1
-        elif kind == "open":
-            name = field.rpartition(".")[2].partition("[")[0]
-            inner = descriptor.fields_by_name[name].message_type if descriptor else None
-            frames.append((f"{field}.", inner, Counter()))
+        line_here, line = line, line + value.count("\n")
+        if kind == "space":
+            continue
+        current = open_messages[-1]
+        if kind == "word" and before != ":" and not current.in_list:
+            path = current.path_of_next(value)
+            lines[path] = line_here
+        elif before == "," and current.in_list:
+            path = current.path_of_next(current.field)
+            lines[path] = line_here
+        if kind == "open":
+            open_messages.append(current.inner(path))
         elif kind == "close":
-            frames.pop()
-        if kind != "space":
-            after_colon = value == ":"
-        line += value.count("\n")
+            open_messages.pop()
+        elif kind == "mark" and value in "[]":
+            current.in_list = value == "["
+        before = value if kind == "mark" else ""
     return lines

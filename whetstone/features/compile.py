@@ -18,10 +18,13 @@ def features_sql(view: FeatureView, relation: str, features: Sequence[str] | Non
     Returns:
         A SELECT of `environment`, the entity columns, `unit`, `unit_start`, `event_timestamp`
         (when the features are known), `unit_hash` (of the unit's raw lines) and the features.
-        Events without a value in an entity column belong to no unit.
+        Events without a value in an entity column belong to no unit, and windows and sessions
+        end with the partition day: raw files of different directories share none. So a unit
+        that is computed again among events of other days stays the same unit.
     """
     entity = entity_columns(view)
     group = ["environment", *entity]
+    together = f"GROUP BY {columns(group)}, parse_dirpath(raw_file)"
     match view.WhichOneof("unit"):
         case "event":
             start = end = "event_time"
@@ -30,10 +33,10 @@ def features_sql(view: FeatureView, relation: str, features: Sequence[str] | Non
             seconds = seconds_of(view.window.every)
             start = f"time_bucket(INTERVAL {seconds} SECOND, event_time)"
             end = f"{start} + INTERVAL {seconds} SECOND"
-            grouping, content = f"GROUP BY {columns(group)}, {start}", "sum(raw_hash::HUGEINT)"
+            grouping, content = f"{together}, {start}", "sum(raw_hash::HUGEINT)"
         case _:
             start, end = "min(event_time)", "max(event_time)"
-            grouping, content = f"GROUP BY {columns(group)}", "sum(raw_hash::HUGEINT)"
+            grouping, content = together, "sum(raw_hash::HUGEINT)"
     wanted = [f for f in view.features if features is None or f.name in features]
     selected = "".join(
         f",\n       TRY_CAST((\n{f.definition}\n) AS {f.data_type}) AS {identifier(f.name)}"

@@ -1,20 +1,20 @@
 """A source's definition as SQL over raw lines (pure).
 
 Input relation: `line`, `raw_line`, `problem` (see `whetstone.parsing.lines`) plus `environment`,
-`raw_file`. Output, in one pass: the event columns and `reject_reason`, which is NULL for events and
-'skipped' for records that the source does not accept.
+`raw_file`. Output, in one pass: the event columns and `_reject_reason`, which is NULL for events
+and 'skipped' for records that the source does not accept.
 """
 
-import re
 from collections.abc import Sequence
 
 from whetstone.catalog.catalog_pb2 import LINE, Source
 from whetstone.catalog.expressions import parse_expression
-from whetstone.sql import identifier, literal
+from whetstone.catalog.patterns import group_names
+from whetstone.sql import identifier, json_path, literal
 
 SKIPPED = "skipped"
-_PLAIN_KEY = re.compile(r"\w+")
-_RECORD = "whetstone_record"
+# No group of this name can be written in a pattern.
+_RECORD = "whole record"
 
 
 def parse_sql(source: Source, relation: str, day: str) -> str:
@@ -27,7 +27,7 @@ def parse_sql(source: Source, relation: str, day: str) -> str:
 
     Returns:
         A SELECT of `environment`, `event_time`, `raw_file`, `raw_line`, `raw_hash`, the fields,
-        `reject_reason` and, for rejects, `reject_line`.
+        `_reject_reason` and, for rejects, `_reject_line`.
     """
     raw = raw_fields(source)
     fields = [f for f in source.fields if f.name != source.event_time]
@@ -49,21 +49,25 @@ def parse_sql(source: Source, relation: str, day: str) -> str:
         f"WHEN {identifier(name)} IS NULL THEN {literal(f'{name}: no value')}" for name in required
     )
     selected = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in values.items())
+    # A field's name starts with a letter: no name with an underscore in front is one.
     return f"""
-        WITH raw AS (
-            SELECT environment, raw_file, raw_line, problem, line, hash(line) AS raw_hash,
-                   {_split(source, raw)} AS raw
+        WITH split AS (
+            SELECT environment, raw_file, raw_line, line AS _line, problem AS _problem,
+                   {_split(source, raw)} AS _raw
             FROM {relation} WHERE line <> '' OR problem IS NOT NULL
         ), valued AS (
-            SELECT *, {_mismatch(source)} AS mismatch, {accept} AS accepted, {selected} FROM raw
+            SELECT environment AS _environment, raw_file AS _file, raw_line AS _number, _line,
+                   _problem, {_mismatch(source)} AS _mismatch, {accept} AS _accepted, {selected}
+            FROM split
         )
-        SELECT environment, {identifier(clock.name)}, raw_file, raw_line, raw_hash,
+        SELECT _environment AS environment, {identifier(clock.name)}, _file AS raw_file,
+               _number AS raw_line, hash(_line) AS raw_hash,
                {", ".join(identifier(f.name) for f in fields)},
-               CASE WHEN problem IS NOT NULL THEN problem
-                    WHEN mismatch IS NOT NULL THEN mismatch
-                    WHEN NOT accepted THEN {literal(SKIPPED)}
-                    {missing} END AS reject_reason,
-               line AS reject_line
+               CASE WHEN _problem IS NOT NULL THEN _problem
+                    WHEN _mismatch IS NOT NULL THEN _mismatch
+                    WHEN NOT _accepted THEN {literal(SKIPPED)}
+                    {missing} END AS _reject_reason,
+               _line AS _reject_line
         FROM valued"""
 
 
@@ -73,35 +77,27 @@ def raw_fields(source: Source) -> list[str]:
     return list(dict.fromkeys(raw for raw in used if raw != "@day"))
 
 
-def json_path(raw: str) -> str:
-    """The JSON path of a raw field: `flow.bytes` is `$.flow.bytes`; `$…` stands for itself."""
-    if raw.startswith("$"):
-        return raw
-    keys = raw.split(".")
-    return "$" + "".join(f".{k}" if _PLAIN_KEY.fullmatch(k) else f'."{k}"' for k in keys)
-
-
 def _split(source: Source, raw: list[str]) -> str:
     """One extraction of all raw fields: a struct of groups, or a list in the order of `raw`."""
     if source.format == LINE:
+        names = [
+            _RECORD,
+            *(name or f"group {at}" for at, name in enumerate(group_names(source.pattern))),
+        ]
+        listed = ", ".join(literal(name) for name in names)
         # The outer group tells a match of nothing from no match.
-        groups = ", ".join(literal(name) for name in [_RECORD, *_group_names(source.pattern)])
-        return f"regexp_extract(line, {literal(f'(?P<{_RECORD}>{source.pattern})')}, [{groups}])"
-    paths = ", ".join(literal(json_path(name)) for name in raw)
+        return f"regexp_extract(line, {literal(f'({source.pattern})')}, [{listed}])"
+    paths = ", ".join(literal(json_path(name)) for name in raw or ["$"])
     return f"TRY(json_extract_string(line, [{paths}]))"
-
-
-def _group_names(pattern: str) -> list[str]:
-    """A name for every capturing group in order, as DuckDB wants it; unnamed ones get a number."""
-    compiled = re.compile(pattern)
-    names = {number: name for name, number in compiled.groupindex.items()}
-    return [names.get(number, f"group_{number}") for number in range(1, compiled.groups + 1)]
 
 
 def _mismatch(source: Source) -> str:
     if source.format == LINE:
-        return f"CASE WHEN raw.{_RECORD} = '' THEN 'pattern does not match' END"
-    return "CASE WHEN raw IS NULL THEN 'not JSON' END"
+        return f"CASE WHEN _raw.{identifier(_RECORD)} = '' THEN 'pattern does not match' END"
+    return (
+        "CASE WHEN _raw IS NULL THEN 'not JSON'"
+        " WHEN NOT starts_with(ltrim(_line, chr(32) || chr(9)), '{') THEN 'not a JSON object' END"
+    )
 
 
 def _expression(
@@ -113,7 +109,7 @@ def _expression(
         if name == "@day":
             replacement[number] = literal(day)
         elif source.format == LINE:
-            replacement[number] = f"nullif(raw.{identifier(name)}, '')"
+            replacement[number] = f"nullif(_raw.{identifier(name)}, '')"
         else:
-            replacement[number] = f"raw[{raw.index(name) + 1}]"
+            replacement[number] = f"_raw[{raw.index(name) + 1}]"
     return f"(\n{parse_expression(definition).with_parameters(replacement)}\n)"

@@ -2,11 +2,17 @@
 
 Gzip and zstd are recognised by their first bytes and stream. A line that cannot be text (invalid
 UTF-8) or is longer than the limit stays in its place with the problem beside it, so that it
-becomes a counted reject; so does the end of a compressed file that breaks off.
+becomes a counted reject; so does the place where a compressed file breaks off.
 """
+
+# pyarrow ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false
 
 import gzip
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,12 +28,15 @@ _CHUNK_BYTES = 8 << 20
 _KEPT_OF_A_BAD_LINE = 1000
 
 
-def read_lines(path: Path, max_line_bytes: int) -> Iterator[pa.RecordBatch]:
+def read_lines(
+    path: Path, max_line_bytes: int, chunk_bytes: int = _CHUNK_BYTES
+) -> Iterator[pa.RecordBatch]:
     """Yield the lines of a raw file as batches of `SCHEMA`, in order.
 
     Args:
-        path: a plain, gzip or zstd file; lines end with LF or CR LF.
+        path: a plain, gzip or zstd file; lines end with LF or CR LF, a byte order mark is no text.
         max_line_bytes: longer lines keep their beginning and get the problem "line too long".
+        chunk_bytes: how much is read at a time; memory is a few times this.
 
     Raises:
         InputError: the file cannot be opened or read.
@@ -36,7 +45,8 @@ def read_lines(path: Path, max_line_bytes: int) -> Iterator[pa.RecordBatch]:
     try:
         with path.open("rb") as file:
             try:
-                for block in _whole_lines(_chunks(file), max_line_bytes):
+                chunks = _without_mark(_chunks(file, chunk_bytes))
+                for block in _whole_lines(chunks, max_line_bytes):
                     batch = _batch(block, number, max_line_bytes)
                     number += batch.num_rows
                     yield batch
@@ -53,17 +63,17 @@ class _BrokenOffError(Exception):
     """The compressed stream is damaged or ends too early; what came before is good."""
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
     magic = file.read(4)
     file.seek(0)
     if magic[:2] == b"\x1f\x8b":
-        return _decompressed(gzip.GzipFile(fileobj=file))
+        return _decompressed(gzip.GzipFile(fileobj=file), size)
     if magic == b"\x28\xb5\x2f\xfd":
-        return _decompressed(pa.CompressedInputStream(file, "zstd"))
-    return iter(lambda: file.read(_CHUNK_BYTES), b"")
+        return _decompressed(pa.CompressedInputStream(file, "zstd"), size)
+    return iter(lambda: file.read(size), b"")
 
 
-def _decompressed(stream: Any) -> Iterator[bytes]:
+def _decompressed(stream: Any, chunk_bytes: int) -> Iterator[bytes]:
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -75,11 +85,24 @@ def _decompressed(stream: Any) -> Iterator[bytes]:
             raise _BrokenOffError(str(error)) from error
         pieces.append(piece)
         size += len(piece)
-        if size >= _CHUNK_BYTES or not piece:
+        if size >= chunk_bytes or not piece:
             yield b"".join(pieces)
             pieces, size = [], 0
         if not piece:
             return
+
+
+def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks without a byte order mark, which editors and shells put before the first line."""
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= len(BOM_UTF8):
+            yield start.removeprefix(BOM_UTF8)
+            break
+    else:
+        yield start.removeprefix(BOM_UTF8)
+    yield from chunks
 
 
 def _whole_lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
@@ -119,9 +142,11 @@ def _batch(block: bytes, first: int, limit: int) -> pa.RecordBatch:
     except pa.ArrowInvalid:
         lines, problems = _with_problems(raw, limit)
     numbers = pa.array(np.arange(first, first + len(ends)), pa.int64())
-    return pa.RecordBatch.from_arrays(
-        [pc.ascii_rtrim(lines, characters="\r\n"), numbers, problems], schema=SCHEMA
-    )
+    return pa.RecordBatch.from_arrays([_without_ends(lines), numbers, problems], schema=SCHEMA)
+
+
+def _without_ends(lines: pa.Array) -> pa.Array:
+    return pc.call_function("ascii_rtrim", [lines], pc.TrimOptions("\r\n"))
 
 
 def _with_problems(raw: pa.Array, limit: int) -> tuple[pa.Array, pa.Array]:

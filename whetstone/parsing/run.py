@@ -1,5 +1,10 @@
 """Run a source's definition over raw files: one pass, events and rejects apart."""
 
+# pyarrow ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from whetstone.catalog.catalog_pb2 import Source
+from whetstone.errors import InputError
 from whetstone.parsing.compile import SKIPPED, parse_sql
 from whetstone.parsing.lines import SCHEMA, read_lines
 
@@ -49,27 +55,34 @@ def parse_files(
     Raises:
         InputError: a file cannot be read at all; bad lines are rejects, not errors.
     """
-    lines = pa.RecordBatchReader.from_batches(_RAW_SCHEMA, _raw_lines(files, max_line_bytes))
-    connection.register("raw_lines", lines)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE parsed AS {parse_sql(source, 'raw_lines', day)}"
-    )
-    connection.unregister("raw_lines")
+    unreadable: list[InputError] = []
+    batches = _raw_lines(files, max_line_bytes, unreadable)
+    connection.register("raw_lines", pa.RecordBatchReader.from_batches(_RAW_SCHEMA, batches))
+    try:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE parsed AS {parse_sql(source, 'raw_lines', day)}"
+        )
+    except duckdb.Error:
+        if unreadable:  # DuckDB passes on what stopped the batches as text only
+            raise unreadable[0] from None
+        raise
+    finally:
+        connection.unregister("raw_lines")
     counts = dict(
         connection.execute(
-            "SELECT coalesce(reject_reason, ''), count(*) FROM parsed GROUP BY ALL ORDER BY ALL"
+            "SELECT coalesce(_reject_reason, ''), count(*) FROM parsed GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE rejects AS
-            SELECT environment, raw_file, raw_line, reject_reason AS reason,
-                   left(reject_line, {_KEPT_OF_A_REJECT}) AS raw
-            FROM parsed WHERE reject_reason <> '{SKIPPED}'"""
+            SELECT environment, raw_file, raw_line, _reject_reason AS reason,
+                   left(_reject_line, {_KEPT_OF_A_REJECT}) AS raw
+            FROM parsed WHERE _reject_reason <> '{SKIPPED}'"""
     )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE events AS
-            SELECT * EXCLUDE (reject_reason, reject_line) FROM parsed
-            WHERE reject_reason IS NULL"""
+            SELECT * EXCLUDE (_reject_reason, _reject_line) FROM parsed
+            WHERE _reject_reason IS NULL"""
     )
     connection.execute("DROP TABLE parsed")
     total = sum(counts.values())
@@ -77,12 +90,18 @@ def parse_files(
     return Parsed(total, events, skipped, counts)
 
 
-def _raw_lines(files: Sequence[RawFile], max_line_bytes: int) -> Iterator[pa.RecordBatch]:
-    for file in files:
-        for batch in read_lines(file.path, max_line_bytes):
-            columns = [
-                *batch.columns,
-                pa.repeat(file.environment, batch.num_rows),
-                pa.repeat(file.name, batch.num_rows),
-            ]
-            yield pa.RecordBatch.from_arrays(columns, schema=_RAW_SCHEMA)
+def _raw_lines(
+    files: Sequence[RawFile], max_line_bytes: int, unreadable: list[InputError]
+) -> Iterator[pa.RecordBatch]:
+    try:
+        for file in files:
+            for batch in read_lines(file.path, max_line_bytes):
+                columns = [
+                    *batch.columns,
+                    pa.repeat(file.environment, batch.num_rows),
+                    pa.repeat(file.name, batch.num_rows),
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=_RAW_SCHEMA)
+    except InputError as error:
+        unreadable.append(error)
+        raise

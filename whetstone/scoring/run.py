@@ -4,12 +4,19 @@ The day's batch, the evaluation of a champion and an environment's scorer all co
 so that a score is the same number everywhere.
 """
 
+# pyarrow ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false
+
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from whetstone.catalog.expressions import ExpressionError, parse_expression
 from whetstone.catalog.validation import entity_columns
+from whetstone.errors import ReleaseError
 from whetstone.features import features_sql
 from whetstone.releases import Bundle
 from whetstone.scoring.explain import Contribution, explain
@@ -21,7 +28,10 @@ class BundleScorer:
     """A bundle made ready to score.
 
     Args:
-        bundle: verified by whoever loaded it.
+        bundle: its signatures verified by whoever loaded it.
+
+    Raises:
+        ReleaseError: a definition in it is not an allowed expression; signed or not, it is not run.
     """
 
     def __init__(self, bundle: Bundle):
@@ -30,6 +40,7 @@ class BundleScorer:
         self.view = bundle.definitions.feature_views[0]
         self.dataset = bundle.definitions.golden_datasets[0]
         self.detector = bundle.definitions.detectors[0]
+        _check_definitions(bundle)
         self._scorer = OnnxScorer(bundle.graph)
 
     @property
@@ -81,6 +92,23 @@ class BundleScorer:
         return [
             explain(self._scorer, row, baselines, self.bundle.feature_names)[:top] for row in matrix
         ]
+
+
+def _check_definitions(bundle: Bundle) -> None:
+    definitions = bundle.definitions
+    texts = [
+        *(field.definition for source in definitions.sources for field in source.fields),
+        *(s.accept.definition for s in definitions.sources if s.HasField("accept")),
+        *(feature.definition for view in definitions.feature_views for feature in view.features),
+    ]
+    for text in texts:
+        try:
+            parse_expression(text)
+        except ExpressionError as error:
+            raise ReleaseError(
+                f"the bundle of {definitions.detectors[0].name} is refused: {text!r}: {error};"
+                " roll the release back and find out who signed it"
+            ) from error
 
 
 def alerts_of(scored: pa.Table) -> pa.Table:
