@@ -22,7 +22,6 @@ from resources.stores import (
     WarehouseResource,
 )
 from whetstone.catalog import Catalog
-from whetstone.errors import WhetstoneError
 from whetstone.lake import Lake, Manifest, Place, Staged, version_of
 from whetstone.landing import landed_days
 from whetstone.ledger import LakeLedger, attempting, evidence_of
@@ -181,7 +180,7 @@ class Factory:
         make: Callable[[Work], Made],
     ):
         made: dict[str | None, Made] = {}
-        failed: dict[str, WhetstoneError] = {}
+        failed: dict[str, Exception] = {}
         for number, day in enumerate(days, start=1):
             place = Place(node.layer, node.name, day)
             if day is not None:
@@ -193,8 +192,8 @@ class Factory:
             try:
                 with attempting(stores.lake, place, evidence_of(node.code_version, inputs)):
                     made[day] = make(Work(place, node, inputs, stores, context.log.info))
-            except WhetstoneError as error:
-                # A day that fails keeps back no other.
+            except Exception as error:
+                # A day that fails keeps back no other; Dagster shows the first error and its trace.
                 context.log.error(f"{place}: {error}")
                 failed[str(place)] = error
         if failed:

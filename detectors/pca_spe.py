@@ -16,6 +16,7 @@ from whetstone.scoring.onnx import OUTPUT
 
 NAME = "pca_spe"
 
+_MORE_THAN_ROUNDING = 1e-6  # squared, of logarithms of counts; one event in a thousand is as much
 _ROUNDING = 1e-12  # a share of variance below this is what float64 leaves of zero
 
 
@@ -71,11 +72,13 @@ class PcaSpeModel(GraphModel):
         self._residual_variances = residual_variances
 
     def threshold(self, significance: float) -> float:
-        """The Jackson-Mudholkar Q statistic.
+        """The Q statistic of Jackson and Mudholkar (1979).
+
+        Where it has no real value, that of Box (1954); where the benign examples leave nothing
+        outside the subspace, the least that is more than rounding.
 
         Raises:
-            TrainingError: the significance is not between 0 and 1, or the benign examples leave
-                nothing outside the subspace.
+            TrainingError: the significance is not between 0 and 1.
         """
         if not 0 < significance < 1:
             raise TrainingError(f"A significance lies between 0 and 1, not at {significance}")
@@ -127,8 +130,7 @@ def fit_subspace(examples: Examples, explained_variance: float) -> Subspace:
     # The fewest directions that explain enough; one at least stays outside, or nothing could
     # ever be told apart.
     explained = np.cumsum(variances) >= explained_variance * variances.sum()
-    varying = int(np.count_nonzero(variances))
-    principal = min(int(np.argmax(explained)) + 1, varying - 1) if varying else 0
+    principal = min(int(np.argmax(explained)) + 1, len(mean) - 1) if variances.any() else 0
     return Subspace(mean, scale, basis[:, principal:], variances[principal:])
 
 
@@ -166,8 +168,6 @@ def _q_statistic(variances: NDArray[np.float64], significance: float) -> float:
         # Few directions of very unequal variance: the approximation of Jackson and Mudholkar has
         # no real solution there. That of Box (1954), g times chi-square of h, always has.
         return theta2 / theta1 * float(chi2.isf(significance, theta1**2 / theta2))
-    raise TrainingError(
-        "No threshold follows from what the benign training examples leave outside the principal "
-        "subspace: give the operating point as max_false_positive_rate, or change "
-        "explained_variance"
-    )
+    # The benign examples lie in the subspace exactly: what leaves it by more than rounding does not
+    # follow their rules.
+    return _MORE_THAN_ROUNDING

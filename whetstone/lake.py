@@ -188,7 +188,7 @@ def content_of(connection: duckdb.DuckDBPyConnection, table: str) -> Content:
     """
     rows, total = only_row(
         connection,
-        f"SELECT count(*), coalesce(bit_xor(hash(t)::HUGEINT), 0) FROM {identifier(table)} t",
+        f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0) FROM {identifier(table)} t",
     )
     return Content(rows, version_of(rows, total))
 

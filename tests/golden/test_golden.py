@@ -105,8 +105,10 @@ def test_a_test_example_stays_and_its_duplicate_in_training_goes(tmp_path: Path)
     accepted = [
         world.contribute([*lines, line(minute, "z")], REST_IS_BENIGN) for minute in range(0, 60, 5)
     ]
-    alone = {splits(world.build([one])).popitem()[1] for one in accepted}
-    assert {"train", "test"} <= alone
+    accepted.sort(key=lambda contribution: contribution.id)
+    alone = [splits(world.build([one])).popitem()[1] for one in accepted]
+    assert "test" in alone[alone.index("train") :]
+    accepted = accepted[alone.index("train") :]  # the first by name is one of training
     built = world.build(accepted)
     assert {e["unit"]: e["split"] for e in built.examples if e["unit"] != "z"} == {
         "a": "test",

@@ -5,14 +5,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-WRITE_FOR_EVER = """
-import sys
+WRITE = """
+import os, signal, sys
 from pathlib import Path
 from whetstone.engine import open_engine
 from whetstone.lake import Lake, Manifest, Place
-lake = Lake(Path(sys.argv[1]))
-number = int(sys.argv[2])
-rounds = int(sys.argv[3])
+lake, number, rounds = Lake(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+if len(sys.argv) > 4:
+    signal_, at_rename = signal.Signals[sys.argv[4]], int(sys.argv[5])
+    renames = []
+    def stop(event, arguments):
+        if event == "os.rename":
+            renames.append(arguments)
+            if len(renames) == at_rename:
+                os.kill(os.getpid(), signal_)
+    sys.addaudithook(stop)
 with open_engine(lake.root) as engine:
     print("ready", flush=True)
     for turn in range(rounds):

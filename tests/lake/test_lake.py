@@ -1,6 +1,7 @@
 """A partition is replaced whole or not at all, whatever happens to those who write it."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lake_processes import WRITE_FOR_EVER, WRITE_MUCH, manifest_in, run, start
+from lake_processes import WRITE, WRITE_MUCH, manifest_in, run, start
 
 from whetstone.engine import open_engine
 from whetstone.errors import NotReadyError, StorageError
@@ -60,27 +61,38 @@ def test_what_fails_while_it_is_staged_leaves_nothing_behind(tmp_path: Path) -> 
     }
 
 
-def test_killing_a_writer_leaves_the_old_or_the_new_partition_whole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempt", range(1, 7))
+def test_killing_a_writer_leaves_the_old_or_the_new_partition_whole(
+    tmp_path: Path, attempt: int
+) -> None:
     lake = Lake(tmp_path)
-    for attempt in range(6):
-        process = start(WRITE_FOR_EVER, tmp_path, attempt, 1_000_000)
-        first = lake.directory(DAY) / "part.parquet"
-        inode = first.stat().st_ino if first.exists() else None
-        while not first.exists() or first.stat().st_ino == inode:
+    assert start(WRITE, tmp_path, 0, 1).wait() == 0
+    # Killed when it is about to give its n-th file its name: data, manifest, data …
+    assert start(WRITE, tmp_path, 1, 9, "SIGKILL", attempt).wait() == -signal.SIGKILL
+    rows = rows_of(lake)
+    assert len(rows) == 2000
+    (data,) = {int(str(row["version"])) for row in rows}
+    manifest = lake.manifest(DAY)
+    # The data may be one step ahead of the manifest (then they are made again), never behind.
+    assert manifest
+    assert int(manifest.version) <= data
+    assert (data == 0) == (attempt == 1)
+    assert start(WRITE, tmp_path, 2, 1).wait() == 0
+    assert {row["version"] for row in rows_of(lake)} == {2_000_000}
+
+
+def test_a_writer_that_is_killed_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for attempt in range(5):
+        process = start(WRITE, tmp_path, attempt, 1_000_000)
+        part = lake.directory(DAY) / "part.parquet"
+        before = part.stat().st_ino if part.exists() else None
+        while not part.exists() or part.stat().st_ino == before:
             assert process.poll() is None
-        deadline = time.monotonic() + 0.013 * attempt  # another moment of its work each time
-        while time.monotonic() < deadline:
-            continue
         process.kill()
         process.wait()
-        rows = rows_of(lake)
-        assert len(rows) == 2000
-        (data,) = {int(str(row["version"])) for row in rows}
-        manifest = lake.manifest(DAY)
-        promised = int(manifest.version) if manifest else -1
-        # The data may be one step ahead of the manifest (then they are made again), never behind.
-        assert promised <= data
-        assert data // 1_000_000 == attempt
+        assert len({row["version"] for row in rows_of(lake)}) == 1
+        assert lake.manifest(DAY) or attempt == 0
 
 
 def test_what_killed_writers_left_is_removed_after_a_day_and_no_sooner(tmp_path: Path) -> None:
@@ -95,18 +107,33 @@ def test_what_killed_writers_left_is_removed_after_a_day_and_no_sooner(tmp_path:
 
 
 def test_two_writers_of_one_partition_never_mix_their_data_and_manifests(tmp_path: Path) -> None:
-    processes = [start(WRITE_FOR_EVER, tmp_path, number, 40) for number in (1, 2)]
+    lake = Lake(tmp_path)
+    directory = lake.directory(DAY)
+    # The first stops between its data and its manifest; the second comes while it stands there.
+    first = start(WRITE, tmp_path, 1, 1, "SIGSTOP", 2)
+    os.waitid(os.P_PID, first.pid, os.WSTOPPED)
+    second = start(WRITE, tmp_path, 2, 1)
+    while second.poll() is None and len([*directory.glob("manifest.json.*.tmp")]) < 2:
+        continue
+    first.send_signal(signal.SIGCONT)
+    assert [first.wait(), second.wait()] == [0, 0]
+    (version,) = {str(row["version"]) for row in rows_of(lake)}
+    assert manifest_in(directory)["version"] == version == "2000000"
+    assert not list(directory.glob("*.tmp"))
+
+
+def test_writers_of_one_partition_all_come_to_an_end(tmp_path: Path) -> None:
+    processes = [start(WRITE, tmp_path, number, 30) for number in (1, 2)]
     assert [process.wait() for process in processes] == [0, 0]
     lake = Lake(tmp_path)
     (version,) = {str(row["version"]) for row in rows_of(lake)}
     assert manifest_in(lake.directory(DAY))["version"] == version
-    assert not list(lake.directory(DAY).glob("*.tmp"))
 
 
 def test_readers_see_a_whole_file_while_it_is_replaced(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     write(lake, "SELECT 0::BIGINT AS version FROM range(2000)")
-    process = start(WRITE_FOR_EVER, tmp_path, 1, 40)
+    process = start(WRITE, tmp_path, 1, 40)
     seen: set[str] = set()
     while process.poll() is None:
         rows = rows_of(lake)
