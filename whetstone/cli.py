@@ -8,15 +8,18 @@ import warnings
 from datetime import UTC, date, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from whetstone import console
 from whetstone.catalog import Catalog, load_catalog
-from whetstone.errors import InputError, WhetstoneError
+from whetstone.errors import InputError, NotReadyError, WhetstoneError
 from whetstone.settings import settings
+
+if TYPE_CHECKING:
+    from whetstone.releases import Repository
 
 app = typer.Typer(
     help="Keeps threat detectors sharp: raw logs in, retrained and signed detectors out.",
@@ -278,7 +281,7 @@ def pull(
     trusted = root.read_bytes() if root else None
     if url is None:
         local = Repository(settings().releases)
-        url, trusted = local.url, trusted or local.root()
+        url, trusted = local.url, trusted or _own_root(local)
     client = Client(url, into or settings().home / "pulled", trusted)
     pulled = client.pull(channel, detector)
     rows = [
@@ -289,3 +292,13 @@ def pull(
         console.show_json({"channel": channel, "pulled": rows})
     else:
         console.show_table(f"channel {channel}", rows)
+
+
+def _own_root(local: "Repository") -> bytes:
+    try:
+        return local.root()
+    except NotReadyError as error:
+        raise NotReadyError(
+            "nothing has been released on this machine yet: give the --url of a platform, or let"
+            " `whetstone up` train and release first"
+        ) from error

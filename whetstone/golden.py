@@ -209,7 +209,7 @@ def _add_judged(
     judged: Sequence[JudgedUnit],
     production: str | None,
 ) -> int:
-    """Take the events of judged units over, so that the example outlives the partition."""
+    """Take the events of judged units over from production, for as long as it has them."""
     if not judged or production is None:
         return len(judged)
     entity = entity_columns(view)

@@ -106,9 +106,7 @@ def raw_files_in(directory: Path) -> list[Path]:
     if not directory.is_dir():
         return []
     return sorted(
-        path
-        for path in directory.iterdir()
-        if path.is_file() and not _is_unfinished(path)
+        path for path in directory.iterdir() if path.is_file() and not _is_unfinished(path)
     )
 
 

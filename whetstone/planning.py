@@ -7,8 +7,10 @@ inputs have settled, and does not run when their content came out equal. The dec
 levels, not edges, so a change that arrives at any moment (during a run, while the platform is
 down) is found at the next look.
 
-What cannot be made, because an input is missing, a gate failed or the last try did, is held: it
-stays as it is, and what is made from it goes on with that.
+What cannot be made is held, with the reason. Where a gate failed, that is the end of it: the
+champion stays and goes on. Where an input is missing or the last try failed, it is out of date, and
+nothing is made from its content: a model must not be trained on features of other definitions than
+it is released with. What needs it by the way only (`optional`, or to follow the latest) goes on.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +65,8 @@ class _State(Enum):
     RUN = "run"
     # It is being made, or is not stale but made from what will be.
     WAITS = "waits"
+    # It was made, but is out of date or made from what is, and cannot be made anew.
+    STUCK = "stuck"
     MISSING = "missing"
     BLOCKED = "blocked"
 
@@ -199,32 +203,40 @@ class _Planner:
         if key in self._active:
             return _State.WAITS
         made = self._ledger.made(*key)
-        as_it_is = _State.MISSING if made is None else _State.FRESH
         states = [(source, self._state_of(source, day)) for source in node.inputs]
-        if reason := _unmakeable(states):
-            self._held[_text(key)] = reason
-            return as_it_is
+        if gate := next((s.asset for s, state in states if state is _State.BLOCKED), None):
+            self._held[_text(key)] = f"the gate of {gate} failed"
+            return _State.MISSING if made is None else _State.FRESH
+        if reason := _missing(states):
+            return self._hold(key, made, reason)
         inputs = self._versions.inputs(node, day)
         newest = day == self._days[node.asset][-1]
         heeded = [(source, state) for source, state in states if _heeded(source, made, newest)]
         # An input that is about to be made anew may come out as it was.
         settled = [source.asset for source, state in heeded if state is not _State.RUN]
         causes = _causes(node, made, inputs, settled)
+        stuck = [s.asset for s, state in states if state is _State.STUCK and _binds(s)]
         if not causes:
-            unsettled = {_State.RUN, _State.WAITS}.intersection(state for _, state in heeded)
-            return _State.WAITS if unsettled else _State.FRESH
+            if {_State.RUN, _State.WAITS}.intersection(state for _, state in heeded):
+                return _State.WAITS
+            return _State.STUCK if stuck else _State.FRESH
         of_inputs = {state for _, state in states}
         if _State.WAITS in of_inputs:
             return _State.WAITS
+        if stuck:
+            return self._hold(key, made, f"{stuck[0]} is out of date and cannot be made")
         self._evidence[key] = evidence_of(node.code_version, inputs)
         attempt = self._ledger.attempt(*key)
         if attempt is not None and attempt.forbids(self._evidence[key], self._now):
             if _State.RUN in of_inputs:
                 return _State.WAITS
-            self._held[_text(key)] = attempt.story
-            return as_it_is
+            return self._hold(key, made, attempt.story)
         self._causes[key] = causes
         return _State.RUN
+
+    def _hold(self, key: Key, made: Made | None, reason: str) -> _State:
+        self._held[_text(key)] = reason
+        return _State.MISSING if made is None else _State.STUCK
 
     def _state_of(self, source: Input, day: str | None) -> _State:
         asset = source.asset
@@ -253,7 +265,8 @@ class _Planner:
         if asset not in self._wholes:
             days = self._existing_days(asset)
             states = {self._state_of_day(asset, day) for day in days}
-            by_weight = (_State.WAITS, _State.RUN, _State.FRESH)
+            # A day that is stuck for ever keeps nothing back that all days together make.
+            by_weight = (_State.WAITS, _State.RUN, _State.FRESH, _State.STUCK)
             self._wholes[asset] = next((s for s in by_weight if s in states), _State.MISSING)
         return self._wholes[asset]
 
@@ -312,16 +325,19 @@ class _Planner:
         return [asset for asset in self._graph.nodes if asset in chosen]
 
 
-def _unmakeable(states: Sequence[tuple[Input, _State]]) -> str:
-    """Why something cannot be made; empty: it can."""
+def _missing(states: Sequence[tuple[Input, _State]]) -> str:
+    """Which input is missing, in words; empty: none."""
     for source, state in states:
-        if state is _State.BLOCKED:
-            return f"the gate of {source.asset} failed"
         if state is _State.MISSING and not source.optional:
             return f"{source.asset} does not exist"
     if all(state is _State.MISSING for _, state in states):
         return "nothing exists that it could be made from"
     return ""
+
+
+def _binds(source: Input) -> bool:
+    """Whether something cannot be right while the input is out of date."""
+    return source.follow is Follow.CONTENT and not source.optional
 
 
 def _heeded(source: Input, made: Made | None, newest: bool) -> bool:

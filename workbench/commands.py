@@ -1,24 +1,27 @@
 """The platform's part of the `whetstone` command."""
 
+from collections.abc import Callable
 from contextlib import closing
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from triage import CaseStore, VerdictValue
 from triage.records import State
 from whetstone import console
 from whetstone.catalog import load_catalog
 from whetstone.cli import AsJson, Day, catalog_counts, day_of
-from whetstone.errors import InputError
+from whetstone.errors import InputError, StorageError
 from whetstone.settings import settings
 
 
 def register(app: typer.Typer) -> None:
     """Add the platform's commands."""
     for command in (alerts, verdict, evaluate, rollback, status, demo, up):
-        app.command()(command)
+        app.command()(_telling_of_databases(command))
 
 
 def alerts(
@@ -53,7 +56,8 @@ def alerts(
     if as_json:
         console.show_json({"alerts": rows, "open": counts.open, "judged": counts.judged})
         return
-    console.show_table(f"{state} alerts: {len(rows)} of {counts.open} open", rows)
+    console.show_table(f"{state} alerts", rows)
+    console.show(f"{len(rows)} shown; {counts.open} are open, {counts.judged} judged")
 
 
 def verdict(
@@ -140,7 +144,9 @@ def rollback(
     from whetstone.releases import Repository
 
     load_catalog(settings().catalog).detector(detector)
-    version = Repository(settings().releases).rollback(detector, to_version=to)
+    releases = Repository(settings().releases)
+    releases.init()
+    version = releases.rollback(detector, to_version=to)
     restore_champion(Lake(settings().lake), detector, version)
     if as_json:
         console.show_json({"detector": detector, "champion": version})
@@ -210,6 +216,22 @@ def up(
 
     ports = Ports(dagster_port, dashboards_port, reports_port)
     start(Platform(settings(), prepare, validate, ports))
+
+
+def _telling_of_databases(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose databases may fail it: that too is a line, not a traceback."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except DBAPIError as error:
+            raise StorageError(
+                f"a database below {settings().home} cannot be used: {error.orig}; free space or"
+                " fix permissions, then repeat (what was stored before is still there)"
+            ) from error
+
+    return run
 
 
 def _cases() -> closing[CaseStore]:

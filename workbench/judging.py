@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from detectors.evaluation import evaluate
+from whetstone.catalog import load_catalog
 from whetstone.catalog.validation import entity_columns
 from whetstone.engine import only_row, open_engine
-from whetstone.errors import InputError
+from whetstone.errors import InputError, NotReadyError
 from whetstone.golden import label_units
 from whetstone.labels import read_labels
 from whetstone.parsing import RawFile, parse_files
@@ -25,9 +26,16 @@ def evaluate_file(detector: str, file: Path, labels: Path, day: str) -> dict[str
 
     Raises:
         NotReadyError: the detector has no champion.
-        InputError: a file cannot be used, or no label names a unit.
+        InputError: there is no such detector, a file cannot be used, or no label names a unit.
     """
-    scorer = BundleScorer(Repository(settings().releases).load(detector))
+    releases = Repository(settings().releases)
+    releases.init()
+    if releases.champion(detector) is None:
+        load_catalog(settings().catalog).detector(detector)
+        raise NotReadyError(
+            f"{detector} has no champion yet: `whetstone status` says what it waits for"
+        )
+    scorer = BundleScorer(releases.load(detector))
     given = read_labels(labels, scorer.dataset, entity_columns(scorer.view))
     with open_engine() as connection:
         parsed = parse_files(

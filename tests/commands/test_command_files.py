@@ -26,7 +26,7 @@ def tried(command: Command, source: str, path: Path) -> dict[str, int]:
     result = command.good("catalog", "test", source, path, "--day", DAYS[-1])
     accounted = result["parsed"] + result["skipped"] + sum(result["rejects"].values())
     assert result["lines"] == accounted
-    assert result["lines_per_second"] > 0
+    assert (result["lines_per_second"] > 0) == (result["lines"] > 0)
     return {"parsed": result["parsed"], **result["rejects"]}
 
 
@@ -224,17 +224,17 @@ class TestCatalogCheck:
     ) -> None:
         before, feature, after = definition.read_text().partition("features {")
         bad = (
-            'features {\n  name: "leak"\n  display_name: "Leak"\n  data_type: "VARCHAR"\n'
-            "  definition: \"max(read_text('/etc/passwd'))\"\n}\n"
+            'features {\n  name: "leak"\n  display_name: "Leak"\n  data_type: "BIGINT"\n'
+            "  definition: \"max(length(getenv('HOME')))\"\n}\n"
         )
         definition.write_text(before + bad + feature + after)
         line = (before + bad).count("\n") - 1
         said = whetstone.refused("catalog", "check")
         assert f"sshd_source_5m.textproto:{line}" in said
         assert "definition" in said
-        assert "read_text" in said
+        assert "getenv" in said
 
     def test_what_definitions_may_use_is_listed(self, looking: Command) -> None:
         listed = looking.run("catalog", "check", "--functions").out
         assert "regexp_extract" in listed
-        assert "read_text" not in listed
+        assert "getenv" not in listed

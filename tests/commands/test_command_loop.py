@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -61,10 +62,13 @@ class TestEvaluate:
         assert result["coverage"] == pytest.approx(0.8)
 
     def test_people_get_a_table_with_intervals(
-        self, looking: Command, real_lines: tuple[Path, Path]
+        self, looking: Command, real_lines: tuple[Path, Path], tmp_path: Path
     ) -> None:
         raw, labels = real_lines
-        shown = looking.run("evaluate", HDFS, raw, "--labels", labels).out
+        some = tmp_path / "hdfs.log"
+        with gzip.open(raw, "rt") as lines:
+            some.write_text("".join(next(lines) for _ in range(5000)))
+        shown = looking.run("evaluate", HDFS, some, "--labels", labels).out
         assert "average_precision" in shown
         assert "recall at 0.01 false positives" in shown
         assert " to " in shown
@@ -73,7 +77,8 @@ class TestEvaluate:
         self, fresh: Command, real_lines: tuple[Path, Path]
     ) -> None:
         raw, labels = real_lines
-        assert HDFS in fresh.refused("evaluate", HDFS, raw, "--labels", labels)
+        assert "no champion yet" in fresh.refused("evaluate", HDFS, raw, "--labels", labels)
+        assert HDFS in fresh.refused("evaluate", "abacus", raw, "--labels", labels)
 
 
 class TestAlertsAndVerdicts:
@@ -140,6 +145,9 @@ class TestPull:
         assert "root" in fresh.refused("pull", "--url", url)
         pulled = fresh.good("pull", "--url", url, "--root", root, "--detector", SSH)["pulled"]
         assert [(one["detector"], one["changed"]) for one in pulled] == [(SSH, True)]
+
+    def test_before_the_first_release_the_command_says_so(self, fresh: Command) -> None:
+        assert "nothing has been released" in fresh.refused("pull")
 
     def test_a_repository_that_is_not_there_is_an_error(
         self, fresh: Command, settled: Installation, tmp_path: Path
@@ -217,4 +225,4 @@ class TestStatus:
 def _shared_beginning(command: Command) -> str:
     """What at least two alert ids start with."""
     ids = sorted(a["alert"] for a in command.good("alerts", "--limit", 10_000)["alerts"])
-    return next(a[:1] for a, b in zip(ids, ids[1:], strict=False) if a[:1] == b[:1])
+    return next(a[:1] for a, b in pairwise(ids) if a[:1] == b[:1])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Command, end, read_until
+from command import Command, Result, end, read_until
 from conftest import ROOT, Once
 
 DETECTORS = {"hdfs_block_pca", "network_scan_iforest", "ssh_bruteforce_gb"}
@@ -26,8 +26,6 @@ def demo(once: Once) -> dict[str, Any]:
         (directory / "result").write_text(result.out)
 
     directory = once("demo", make)
-    from command import Result
-
     return Result(0, (directory / "result").read_text(), (directory / "progress").read_text()).json
 
 

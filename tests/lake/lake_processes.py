@@ -12,13 +12,12 @@ from whetstone.engine import open_engine
 from whetstone.lake import Lake, Manifest, Place
 lake, number, rounds = Lake(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
 if len(sys.argv) > 4:
-    signal_, at_rename = signal.Signals[sys.argv[4]], int(sys.argv[5])
-    renames = []
+    stop_with, stop_at, left = signal.Signals[sys.argv[4]], sys.argv[5], int(sys.argv[6])
     def stop(event, arguments):
-        if event == "os.rename":
-            renames.append(arguments)
-            if len(renames) == at_rename:
-                os.kill(os.getpid(), signal_)
+        global left
+        left -= event == stop_at
+        if event == stop_at and left == 0:
+            os.kill(os.getpid(), stop_with)
     sys.addaudithook(stop)
 with open_engine(lake.root) as engine:
     print("ready", flush=True)

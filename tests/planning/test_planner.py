@@ -165,6 +165,34 @@ def test_what_failed_is_held_with_its_story_until_something_changes(lab: Lab):
     assert assets(lab.look()) == [("model/m",)]
 
 
+def test_nothing_is_made_from_what_is_out_of_date(lab: Lab):
+    # As when a feature's new definition fails: its detector must not be trained on the old values.
+    lab.redefine("golden/g")
+    lab.fail("golden/g")
+    lab.redefine("evaluation/m")
+    decided = lab.look()
+    assert decided.idle
+    assert decided.held["evaluation/m"] == "model/m is out of date and cannot be made"
+    assert decided.held.keys() == {"golden/g", "evaluation/m"}
+
+
+def test_a_release_that_cannot_be_made_leaves_its_champion_in_service(lab: Lab):
+    lab.redefine("release/m")
+    lab.fail("release/m", error="No space left on device")
+    lab.roots["landing/a"]["2026-03-02"] = "files 1"
+    assert assets(lab.look()) == [("parsed/a", "scores/m", "alerts/daily")]
+
+
+def test_a_detector_that_fails_keeps_back_no_alerts_of_the_others(lab: Lab):
+    lab.nodes["alerts/daily"] = replace(
+        lab.nodes["alerts/daily"], inputs=(Input("scores/m", optional=True), Input("parsed/a"))
+    )
+    lab.redefine("scores/m")
+    for day in DAYS:
+        lab.fail("scores/m", day)
+    assert assets(lab.look()) == [("alerts/daily",)]
+
+
 def test_what_failed_is_tried_again_after_an_hour(lab: Lab):
     lab.redefine("model/m")
     lab.fail("model/m", error="No space left on device")

@@ -154,7 +154,9 @@ def _with_problems(raw: pa.Array, limit: int) -> tuple[pa.Array, pa.Array]:
     problems: list[str | None] = []
     for value in raw.to_pylist():
         if len(value) - 1 > limit:
-            lines.append(value[:_KEPT_OF_A_BAD_LINE].decode(errors="replace"))
+            # No more than the limit: how much more is there depends on where chunks end.
+            kept = min(limit, _KEPT_OF_A_BAD_LINE)
+            lines.append(value[:kept].decode(errors="replace"))
             problems.append("line too long")
             continue
         try:
