@@ -40,7 +40,7 @@ from whetstone.ledger import LakeLedger
 from whetstone.planning import Plan, current_inputs
 from whetstone.settings import PROJECT_ROOT, Settings
 
-_FIRST_DAY = date(2026, 1, 1)
+_FIRST_DAY = date(2024, 1, 1)
 _EDIT_DAYS = 4
 _LOADING = """
 import time

@@ -20,7 +20,7 @@ from whetstone.lake import Place
 from whetstone.releases import Client
 from whetstone.scoring.run import BundleScorer, alerts_of
 
-HDFS, SSH = "hdfs_block_pca", "ssh_bruteforce_gb"
+SCANS, SSH = "network_scan_iforest", "ssh_bruteforce_gb"
 SCAN = "detectors/network_scan_iforest.textproto"
 LOOP = """
     import sys
@@ -51,28 +51,24 @@ def wait_for(installation: Installation, asset: str, process: subprocess.Popen[s
 
 
 def test_a_failed_gate_holds_the_release_and_the_champion_stays(installation: Installation):
-    champion = installation.releases.champion(HDFS)
-    installation.edit(
-        "detectors/hdfs_block_pca.textproto",
-        "gate { min_average_precision: 0.5",
-        "gate { min_average_precision: 0.999",
-    )
+    champion = installation.releases.champion(SCANS)
+    installation.edit(SCAN, "min_average_precision: 0.3", "min_average_precision: 0.999")
     installation.run()
     decided = installation.plan()
     assert decided.idle
-    assert decided.held == {f"release/{HDFS}": f"the gate of evaluation/{HDFS} failed"}
-    assert installation.releases.champion(HDFS) == champion
+    assert decided.held == {f"release/{SCANS}": f"the gate of evaluation/{SCANS} failed"}
+    assert installation.releases.champion(SCANS) == champion
 
     # The champion goes on scoring what arrives, while its challenger is held.
     day = (UNTIL.replace(day=UNTIL.day + 1)).isoformat()
-    text = installation.landed("hdfs").read_text(errors="replace")
-    installation.land(text.replace("260310", "260311"), "hdfs", day=day)
-    assert f"scores/{HDFS}[{day}]" in installation.settle()
-    scored = pq.read_table(installation.lake.part(Place("scores", HDFS, day)))
+    text = installation.landed("suricata_flow").read_text(errors="replace")
+    installation.land(text.replace("2026-03-10T", "2026-03-11T"), "suricata_flow", day=day)
+    assert f"scores/{SCANS}[{day}]" in installation.settle()
+    scored = pq.read_table(installation.lake.part(Place("scores", SCANS, day)))
     assert set(scored["model_version"].to_pylist()) == {champion}
 
     with installation.instance() as instance:
-        check = dg.AssetCheckKey(dg.AssetKey(["evaluation", HDFS]), "champion_gate")
+        check = dg.AssetCheckKey(dg.AssetKey(["evaluation", SCANS]), "champion_gate")
         latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
         evaluation = latest.event.dagster_event.asset_check_evaluation_data
     assert not evaluation.passed
@@ -120,10 +116,10 @@ def test_a_loop_killed_in_the_middle_of_training_loses_nothing(installation: Ins
     installation.edit(SCAN, "tolerance: 0.02", "tolerance: 0.5")
     before = installation.made()
     process = loop_process(installation)
-    wait_for(installation, "model/network_scan_iforest", process)
+    wait_for(installation, f"model/{SCANS}", process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert installation.made()["model/network_scan_iforest"] == before["model/network_scan_iforest"]
+    assert installation.made()[f"model/{SCANS}"] == before[f"model/{SCANS}"]
 
     # Dagster still believes that the run goes on; nobody waits for it.
     with installation.instance() as instance:
@@ -132,7 +128,7 @@ def test_a_loop_killed_in_the_middle_of_training_loses_nothing(installation: Ins
             installation.settings.home, instance
         )
         assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    assert "model/network_scan_iforest" in installation.settle()
+    assert f"model/{SCANS}" in installation.settle()
     assert installation.plan().idle
     hidden = [path.name for path in installation.settings.lake.rglob("attempt.json")]
     assert not hidden
@@ -163,7 +159,7 @@ def test_a_failure_is_told_tried_once_and_keeps_no_one_else_back(installation: I
     finished = installation.run()
     failed = [asset for each in finished for asset in each.failed]
     assert sorted(failed) == ["features/sshd_source_5m", "golden_features/ssh_bruteforce"]
-    assert "model/network_scan_iforest" in {a for each in finished for a in each.run.assets}
+    assert f"model/{SCANS}" in {a for each in finished for a in each.run.assets}
     decided = installation.plan()
     assert decided.idle
     # Nothing is trained on the old values of a feature and released with its new definition.
@@ -217,7 +213,7 @@ def test_the_sensor_starts_what_is_stale_and_says_why(installation: Installation
     assert {"/".join(key.path) for key in request.asset_selection} == {
         "parsed/sshd",
         "rejects/sshd",
-        "model/network_scan_iforest",
+        f"model/{SCANS}",
     }
     assert request.tags[CAUSE_TAG] == (
         "landing/sshd changed (parsed/sshd); its definitions changed (model/network_scan_iforest)"

@@ -28,7 +28,14 @@ def test_a_line_carries_the_name_of_its_process_and_is_never_broken() -> None:
 @pytest.mark.parametrize(
     ("line", "shown"),
     [
-        (f"{STAMP}.daemon.SensorDaemon - INFO - Launched 1 runs.", "Launched 1 runs."),
+        (
+            f"{STAMP}.daemon.SensorDaemon - INFO - Sensor s skipped: 3 assets wait for runs",
+            "Sensor s skipped: 3 assets wait for runs",
+        ),
+        (
+            f"{STAMP} - INFO - jobs - {RUN} - parse - parsed/sshd: 1 of 14",
+            "run 2cf3b046: parsed/sshd: 1 of 14",
+        ),
         (f"{STAMP}.daemon - ERROR - Sensor failed", "ERROR Sensor failed"),
         (
             f'{STAMP} - DEBUG - jobs - {RUN} - 17 - parse - STEP_SUCCESS - Finished "parse"',
