@@ -16,14 +16,14 @@ from assets.liveness import bury_the_dead
 from resources.roots import read_roots
 from resources.stores import CaseStoreResource, LakeResource
 from whetstone.ledger import LakeLedger
-from whetstone.planning import Key, Plan, Roots, Run, plan
+from whetstone.planning import Plan, Run, plan
+from whetstone.versions import Key, Roots
 
 CAUSE_TAG = "whetstone/cause"
 _FIRST_DAY = "dagster/asset_partition_range_start"
 _LAST_DAY = "dagster/asset_partition_range_end"
-# A run that hangs is ended by Dagster's run monitoring. What was killed is started by the next
-# tick, and not by Dagster's retries as well.
-_FIXED_TAGS = {"dagster/max_runtime": str(6 * 3600), "dagster/max_retries": "0"}
+# A run that hangs is ended by Dagster's run monitoring.
+_MAX_RUNTIME = {"dagster/max_runtime": str(6 * 3600)}
 _ACTIVE = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
@@ -95,7 +95,7 @@ def selection(run: Run) -> list[dg.AssetKey]:
 def run_tags(run: Run) -> dict[str, str]:
     """The tags of a run: its days, and why it was started."""
     days = {_FIRST_DAY: run.days[0], _LAST_DAY: run.days[-1]} if run.days else {}
-    return {**days, **_FIXED_TAGS, CAUSE_TAG: describe(run)[:_SHOWN_CAUSES]}
+    return {**days, **_MAX_RUNTIME, CAUSE_TAG: describe(run)[:_SHOWN_CAUSES]}
 
 
 def describe(run: Run) -> str:

@@ -26,8 +26,8 @@ from whetstone.lake import Lake, Manifest, Place, Staged, version_of
 from whetstone.landing import landed_days
 from whetstone.ledger import LakeLedger, attempting, evidence_of
 from whetstone.lineage import Graph, Node
-from whetstone.planning import Roots, current_inputs
 from whetstone.settings import Settings
+from whetstone.versions import Roots, current_inputs
 
 _SHOWN_DAYS = 30
 

@@ -273,10 +273,12 @@ def _paired(
     with open_engine(lake.root) as connection:
         scored = old.score_events(connection, f"read_parquet({literal(str(events))})")
         connection.register("champion", scored)
+        keys = ", ".join(_KEYS)
         joined = connection.sql(
-            "SELECT t.*, c.score AS champion_score"
-            f" FROM read_parquet({literal(str(training_set))}) t JOIN champion c USING ({', '.join(_KEYS)}) WHERE t.split IN ('test', 'verdicts')"
-            f" ORDER BY {', '.join(f't.{key}' for key in _KEYS)}"
+            f"""SELECT t.*, c.score AS champion_score
+                FROM read_parquet({literal(str(training_set))}) t JOIN champion c USING ({keys})
+                WHERE t.split IN ('test', 'verdicts')
+                ORDER BY {keys}"""
         ).to_arrow_table()
     pairs: dict[str, Any] = {}
     for name in ("test", "verdicts"):

@@ -37,8 +37,9 @@ from triage import Alert, CaseStore
 from whetstone.catalog import load_catalog
 from whetstone.lake import Lake, Manifest, Place
 from whetstone.ledger import LakeLedger
-from whetstone.planning import Plan, current_inputs
+from whetstone.planning import Plan
 from whetstone.settings import PROJECT_ROOT, Settings
+from whetstone.versions import current_inputs
 
 _FIRST_DAY = date(2024, 1, 1)
 _EDIT_DAYS = 4

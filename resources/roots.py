@@ -6,8 +6,8 @@ from triage import CaseStore
 from whetstone.catalog import Catalog
 from whetstone.contributions import contributions, contributions_version
 from whetstone.landing import landed_days, landed_version
-from whetstone.planning import Roots
 from whetstone.settings import Settings
+from whetstone.versions import Roots
 
 
 def read_roots(catalog: Catalog, settings: Settings, cases: CaseStore) -> Roots:

@@ -19,17 +19,9 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 
 from whetstone.lake import version_of
-from whetstone.ledger import Attempt, Ledger, Made, evidence_of
+from whetstone.ledger import Ledger, Made, evidence_of
 from whetstone.lineage import Follow, Graph, Input, Node
-
-Key = tuple[str, str | None]
-
-
-@dataclass(frozen=True)
-class Roots:
-    """Versions of what people and sensors feed, by root and day (None: no days)."""
-
-    versions: Mapping[str, Mapping[str | None, str]]
+from whetstone.versions import Key, Roots, Snapshot, Versions
 
 
 @dataclass(frozen=True)
@@ -90,81 +82,16 @@ def plan(
     return _Planner(graph, ledger, roots, now, active).plan()
 
 
-def current_inputs(
-    graph: Graph, asset: str, day: str | None, ledger: Ledger, roots: Roots
-) -> dict[str, str]:
-    """The versions of an asset's inputs as they are now: what its next manifest records."""
-    return _Versions(graph, ledger, roots).inputs(graph.nodes[asset], day)
-
-
-class _Snapshot:
-    """A ledger that is read once: what is decided in one look is decided on one state."""
-
-    def __init__(self, ledger: Ledger):
-        self._ledger = ledger
-        self._made: dict[Key, Made | None] = {}
-        self._days: dict[str, Sequence[str]] = {}
-
-    def made(self, asset: str, day: str | None) -> Made | None:
-        key = (asset, day)
-        if key not in self._made:
-            self._made[key] = self._ledger.made(asset, day)
-        return self._made[key]
-
-    def days(self, asset: str) -> Sequence[str]:
-        if asset not in self._days:
-            self._days[asset] = self._ledger.days(asset)
-        return self._days[asset]
-
-    def attempt(self, asset: str, day: str | None) -> Attempt | None:
-        return self._ledger.attempt(asset, day)
-
-
-class _Versions:
-    def __init__(self, graph: Graph, ledger: Ledger, roots: Roots):
-        self._graph = graph
-        self._ledger = ledger
-        self._roots = roots
-        self._of_all_days: dict[str, str | None] = {}
-
-    def inputs(self, node: Node, day: str | None) -> dict[str, str]:
-        found = ((source.asset, self._version(source, day)) for source in node.inputs)
-        return {asset: version for asset, version in found if version is not None}
-
-    def _version(self, source: Input, day: str | None) -> str | None:
-        asset = source.asset
-        if source.follow is Follow.AFTER:
-            return None
-        if asset not in self._graph.nodes:
-            known = self._roots.versions.get(asset, {})
-            return known.get(day if self._graph.is_daily(asset) else None)
-        if day is None and self._graph.is_daily(asset):
-            if source.follow is Follow.PRESENCE:
-                return "present" if self._ledger.days(asset) else None
-            return self._all_days(asset)
-        made = self._ledger.made(asset, day if self._graph.is_daily(asset) else None)
-        if made is not None and source.follow is Follow.PRESENCE:
-            return "present"
-        return made.version if made else None
-
-    def _all_days(self, asset: str) -> str | None:
-        if asset not in self._of_all_days:
-            made = {day: self._ledger.made(asset, day) for day in self._ledger.days(asset)}
-            versions = [f"{day}={m.version}" for day, m in made.items() if m is not None]
-            self._of_all_days[asset] = version_of(*versions) if versions else None
-        return self._of_all_days[asset]
-
-
 class _Planner:
     def __init__(
         self, graph: Graph, ledger: Ledger, roots: Roots, now: datetime, active: frozenset[Key]
     ):
         self._graph = graph
-        self._ledger = _Snapshot(ledger)
+        self._ledger = Snapshot(ledger)
         self._roots = roots
         self._now = now
         self._active = active
-        self._versions = _Versions(graph, self._ledger, roots)
+        self._versions = Versions(graph, self._ledger, roots)
         self._days: dict[str, list[str | None]] = {}
         self._states: dict[Key, _State] = {}
         self._causes: dict[Key, list[str]] = {}

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from whetstone.ledger import Attempt, Made, evidence_of
 from whetstone.lineage import Follow, Graph, Input, Node
-from whetstone.planning import Key, Plan, Roots, Run, current_inputs, plan
+from whetstone.planning import Plan, Run, plan
+from whetstone.versions import Key, Roots, current_inputs
 
 DAYS = [f"2026-01-0{n}" for n in range(1, 7)]
 _DAILY_ROOTS = ("landing/a", "landing/b")

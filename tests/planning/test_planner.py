@@ -8,7 +8,8 @@ from planner_world import MemoryLedger
 
 from whetstone.ledger import Attempt, Made, evidence_of
 from whetstone.lineage import Follow, Graph, Input, Node
-from whetstone.planning import Plan, Roots, current_inputs, plan
+from whetstone.planning import Plan, plan
+from whetstone.versions import Roots, current_inputs
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 DAYS = ("2026-02-27", "2026-02-28", "2026-03-01")
