@@ -21,7 +21,8 @@ from whetstone.errors import InputError
 from whetstone.lake import Lake, Place
 from whetstone.landing import land
 from whetstone.settings import Settings
-from workbench.loop import Finished, Loop, dagster_instance
+from workbench.instance import dagster_instance
+from workbench.loop import Finished, Loop
 from workbench.status import detectors_table, sources_table
 
 _SEED = 7

@@ -1,10 +1,8 @@
 """Run the graph without a UI: what the sensor would start, in this process."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 
 import dagster as dg
@@ -13,7 +11,6 @@ from assets.automation import plan_now, run_tags, selection
 from assets.factory import Factory
 from assets.platform import definitions
 from resources.stores import CaseStoreResource, LakeResource
-from whetstone.errors import WhetstoneError
 from whetstone.planning import Run
 
 _LOGGERS = {"loggers": {"progress": {}}}
@@ -119,16 +116,3 @@ def _is_interruption(event: dg.DagsterEvent) -> bool:
 
 def _asset(event: dg.DagsterEvent) -> str:
     return str(event.step_key).replace("__", "/")
-
-
-@contextmanager
-def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance that `whetstone up` uses, so that the UI shows what ran here too."""
-    directory = home / "dagster"
-    directory.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("dagster").setLevel(logging.ERROR)
-    try:
-        with dg.DagsterInstance.from_config(str(directory)) as instance:
-            yield instance
-    except OSError as error:
-        raise WhetstoneError(f"{directory}: Dagster's storage cannot be opened: {error}") from error

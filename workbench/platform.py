@@ -12,7 +12,6 @@ The code server is a process of its own because a reload there reaches webserver
 import contextlib
 import fcntl
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -28,6 +27,7 @@ import psutil
 from whetstone.landing import first_landed_day
 from whetstone.settings import PROJECT_ROOT, Settings
 from workbench.console import Output
+from workbench.instance import dagster_home
 from workbench.processes import PlatformError, ProcessGroup, Service
 from workbench.reload import (
     LOCATION,
@@ -91,9 +91,9 @@ def up(platform: Platform, output: Output | None = None) -> None:
 
 
 def _run(platform: Platform, runtime: Path, output: Output, began: float) -> None:
-    dagster_home = _prepare_dagster(platform.settings.home, runtime)
-    services = _services(platform, runtime, dagster_home)
-    environment = _environment(platform, dagster_home)
+    instance = _prepare_dagster(platform.settings.home, runtime)
+    services = _services(platform, runtime, instance)
+    environment = _environment(platform, instance)
     watch = CatalogWatch(
         platform.settings.catalog,
         lambda: first_landed_day(platform.settings.landing),
@@ -141,10 +141,10 @@ def _ready_block(platform: Platform, seconds: float) -> list[str]:
     ]
 
 
-def _services(platform: Platform, runtime: Path, dagster_home: Path) -> list[Service]:
+def _services(platform: Platform, runtime: Path, instance: Path) -> list[Service]:
     ports, settings = platform.ports, platform.settings
     scripts = Path(sys.executable).parent
-    workspace = str(dagster_home / "workspace.yaml")
+    workspace = str(instance / "workspace.yaml")
     code_socket = runtime / "code.sock"
 
     def code_answers() -> bool:
@@ -171,7 +171,7 @@ def _services(platform: Platform, runtime: Path, dagster_home: Path) -> list[Ser
     ]
 
 
-def _environment(platform: Platform, dagster_home: Path) -> dict[str, str]:
+def _environment(platform: Platform, instance: Path) -> dict[str, str]:
     settings, ports = platform.settings, platform.ports
     chosen = settings.model_fields_set
     urls = {
@@ -180,7 +180,7 @@ def _environment(platform: Platform, dagster_home: Path) -> dict[str, str]:
     }
     return {
         **os.environ,
-        "DAGSTER_HOME": str(dagster_home),
+        "DAGSTER_HOME": str(instance),
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
         # Those of the libraries, to their authors; ours fail the tests.
@@ -193,16 +193,15 @@ def _environment(platform: Platform, dagster_home: Path) -> dict[str, str]:
 
 
 def _prepare_dagster(home: Path, runtime: Path) -> Path:
-    dagster_home = home / "dagster"
-    for directory in (dagster_home, home / "reports", home / "evidently"):
+    for directory in (home / "reports", home / "evidently"):
         directory.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT_ROOT / "dagster.yaml", dagster_home / "dagster.yaml")
+    directory = dagster_home(home)
     # A socket in a private directory: whoever reaches a code server can run code in it.
-    (dagster_home / "workspace.yaml").write_text(
+    (directory / "workspace.yaml").write_text(
         "load_from:\n"
         f"  - grpc_server: {{socket: {runtime / 'code.sock'}, location_name: {LOCATION}}}\n"
     )
-    return dagster_home
+    return directory
 
 
 def _check_ports(ports: Ports) -> None:

@@ -14,7 +14,7 @@ from whetstone import console
 from whetstone.lake import Lake, Place
 from whetstone.releases import Repository
 from whetstone.settings import Settings
-from workbench.loop import dagster_instance
+from workbench.instance import dagster_instance
 
 _SHOWN_RUNS = 10
 

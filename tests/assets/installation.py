@@ -20,7 +20,8 @@ from whetstone.landing import land
 from whetstone.planning import Plan
 from whetstone.releases import Repository
 from whetstone.settings import Settings
-from workbench.loop import Finished, Loop, dagster_instance
+from workbench.instance import dagster_instance
+from workbench.loop import Finished, Loop
 
 UNTIL = date(2026, 3, 10)
 DAYS = ("2026-03-08", "2026-03-09", "2026-03-10")
