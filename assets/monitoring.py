@@ -70,7 +70,11 @@ def _drift(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
                     check_name="no_drift",
                     passed=result.verdict != "drift",
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"reasons": dg.MetadataValue.md(_bullets(result.reasons)), **numbers},
+                    metadata={
+                        "day": work.day,
+                        "reasons": dg.MetadataValue.md(_bullets(result.reasons)),
+                        **numbers,
+                    },
                 )
             ],
         )

@@ -54,7 +54,10 @@ def _parsed(factory: Factory, source: Source) -> dg.AssetsDefinition:
                 "skipped": parsed.skipped,
                 "reject_rate": _reject_rate(parsed),
             },
-            checks=[_reject_check(key, source, parsed), _freshness_check(key, work.day, newest)],
+            checks=[
+                _reject_check(key, source, work.day, parsed),
+                _freshness_check(key, work.day, newest),
+            ],
             beside={
                 rejects: {
                     "dagster/row_count": sum(parsed.rejects.values()),
@@ -101,14 +104,16 @@ def _reject_rate(parsed: Parsed) -> float:
     return sum(parsed.rejects.values()) / parsed.lines if parsed.lines else 0.0
 
 
-def _reject_check(key: dg.AssetKey, source: Source, parsed: Parsed) -> dg.AssetCheckResult:
+def _reject_check(
+    key: dg.AssetKey, source: Source, day: str, parsed: Parsed
+) -> dg.AssetCheckResult:
     rate = _reject_rate(parsed)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name="reject_rate",
         passed=rate <= source.max_reject_rate,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"rate": rate, "reasons": dg.MetadataValue.json(parsed.rejects)},
+        metadata={"day": day, "rate": rate, "reasons": dg.MetadataValue.json(parsed.rejects)},
     )
 
 
@@ -123,5 +128,9 @@ def _freshness_check(key: dg.AssetKey, day: str, newest: datetime | None) -> dg.
         check_name="freshness",
         passed=silent is not None and silent <= _FRESH_HOURS,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"newest_event": str(newest), "silent_hours": silent if newest else "no events"},
+        metadata={
+            "day": day,
+            "newest_event": str(newest),
+            "silent_hours": silent if newest else "no events",
+        },
     )
