@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from assets.liveness import mark_alive
 from resources.roots import read_root
@@ -191,7 +192,9 @@ class Factory:
                 continue
             try:
                 with attempting(stores.lake, place, evidence_of(node.code_version, inputs)):
-                    made[day] = make(Work(place, node, inputs, stores, context.log.info))
+                    made[day] = _uninterrupted(
+                        make, Work(place, node, inputs, stores, context.log.info)
+                    )
             except Exception as error:
                 # A day that fails keeps back no other; Dagster shows the first error and its trace.
                 context.log.error(f"{place}: {error}")
@@ -225,6 +228,17 @@ class Factory:
             roots = {n: read_root(n, self.catalog, self.settings, cases, days) for n in names}
         ledger = LakeLedger(stores.lake)
         return current_inputs(self.graph, node.asset, day, ledger, Roots(roots))
+
+
+def _uninterrupted(make: Callable[[Work], Made], work: Work) -> Made:
+    """Make a partition; Ctrl-C in the middle of a query is no failure of the partition."""
+    try:
+        return make(work)
+    except (duckdb.InterruptException, RuntimeError) as error:
+        # DuckDB's Python binding has no exception of its own for it.
+        if isinstance(error, duckdb.InterruptException) or str(error) == "Query interrupted":
+            raise dg.DagsterExecutionInterruptedError from error
+        raise
 
 
 def _is_date(text: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Self
 
 from whetstone.errors import WhetstoneError
 from workbench.console import Output
+from workbench.guard import others_in_group
 
 GRACE_SECONDS = 10.0
 QUICK_SECONDS = 60.0
@@ -93,6 +94,11 @@ class ProcessGroup:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._guard.pid, signal.SIGKILL)
         self._guard.wait()
+        # Killed is not yet gone: a process ends when the kernel gets round to it.
+        deadline = time.monotonic() + GRACE_SECONDS
+        while others_in_group(self._guard.pid) and time.monotonic() < deadline:
+            self._reap()
+            time.sleep(0.02)
         self._reap()
 
     @property
