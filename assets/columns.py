@@ -13,6 +13,7 @@ _EVENT_TEXTS = {
     "raw_file": "Raw file, below the landing area",
     "raw_line": "Line in the raw file, from 1",
     "raw_hash": "Hash of the raw line",
+    "key_id": "Which key its pseudonyms were made with; NULL: none",
 }
 _UNIT_TYPES = {
     "unit": ("VARCHAR", "The unit: its entity values"),

@@ -34,7 +34,7 @@ SCHEMA = pa.schema(
         ("environment", pa.string()),
         ("event_time", pa.timestamp("us")),
         ("raw_file", pa.string()),
-        ("raw_hash", pa.uint64()),
+        ("raw_hash", pa.int64()),
         ("ip", pa.string()),
         ("host", pa.string()),
         ("size", pa.int64()),
@@ -63,7 +63,7 @@ EVENTS = st.lists(
         raw_file=st.sampled_from(
             ["oslo/web/2026-03-01/a.log", "oslo/web/2026-03-01/b.log", "c.log"]
         ),
-        raw_hash=st.integers(0, 2**64 - 1),
+        raw_hash=st.integers(0, 2**60 - 1),
         ip=st.sampled_from(["10.0.0.1", "10.0.0.2", None]),
         host=st.sampled_from(["h", "i", None]),
         size=st.one_of(st.none(), st.integers(51, 200)),

@@ -12,12 +12,57 @@ class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FORMAT_UNSPECIFIED: _ClassVar[Format]
     LINE: _ClassVar[Format]
     JSON: _ClassVar[Format]
+    SYSLOG: _ClassVar[Format]
+    CSV: _ClassVar[Format]
+    TSV: _ClassVar[Format]
+    ZEEK: _ClassVar[Format]
+    KEY_VALUE: _ClassVar[Format]
+    CEF: _ClassVar[Format]
+    LEEF: _ClassVar[Format]
+
+class PersonalData(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NOT_PERSONAL: _ClassVar[PersonalData]
+    ADDRESS: _ClassVar[PersonalData]
+    USER: _ClassVar[PersonalData]
+    HOST: _ClassVar[PersonalData]
+    FREE_TEXT: _ClassVar[PersonalData]
+
+class Treatment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    KEEP: _ClassVar[Treatment]
+    PSEUDONYM: _ClassVar[Treatment]
+    GENERALISE: _ClassVar[Treatment]
+    DROP: _ClassVar[Treatment]
+
+class KeyPeriod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DAY: _ClassVar[KeyPeriod]
+    HOUR: _ClassVar[KeyPeriod]
 FORMAT_UNSPECIFIED: Format
 LINE: Format
 JSON: Format
+SYSLOG: Format
+CSV: Format
+TSV: Format
+ZEEK: Format
+KEY_VALUE: Format
+CEF: Format
+LEEF: Format
+NOT_PERSONAL: PersonalData
+ADDRESS: PersonalData
+USER: PersonalData
+HOST: PersonalData
+FREE_TEXT: PersonalData
+KEEP: Treatment
+PSEUDONYM: Treatment
+GENERALISE: Treatment
+DROP: Treatment
+DAY: KeyPeriod
+HOUR: KeyPeriod
 
 class Source(_message.Message):
-    __slots__ = ("name", "display_name", "description", "owners", "tags", "format", "pattern", "accept", "fields", "event_time", "message", "max_reject_rate", "samples")
+    __slots__ = ("name", "display_name", "description", "owners", "tags", "format", "pattern", "accept", "fields", "event_time", "message", "max_reject_rate", "samples", "record_start", "header")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +83,8 @@ class Source(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     MAX_REJECT_RATE_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    RECORD_START_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -51,7 +98,9 @@ class Source(_message.Message):
     message: str
     max_reject_rate: float
     samples: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., format: _Optional[_Union[Format, str]] = ..., pattern: _Optional[str] = ..., accept: _Optional[_Union[Expression, _Mapping]] = ..., fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ..., event_time: _Optional[str] = ..., message: _Optional[str] = ..., max_reject_rate: _Optional[float] = ..., samples: _Optional[_Iterable[str]] = ...) -> None: ...
+    record_start: str
+    header: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., format: _Optional[_Union[Format, str]] = ..., pattern: _Optional[str] = ..., accept: _Optional[_Union[Expression, _Mapping]] = ..., fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ..., event_time: _Optional[str] = ..., message: _Optional[str] = ..., max_reject_rate: _Optional[float] = ..., samples: _Optional[_Iterable[str]] = ..., record_start: _Optional[str] = ..., header: _Optional[bool] = ...) -> None: ...
 
 class Expression(_message.Message):
     __slots__ = ("index", "definition")
@@ -77,9 +126,9 @@ class Field(_message.Message):
     data_type: str
     index: _containers.RepeatedScalarFieldContainer[str]
     definition: str
-    personal_data: bool
+    personal_data: PersonalData
     required: bool
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., data_type: _Optional[str] = ..., index: _Optional[_Iterable[str]] = ..., definition: _Optional[str] = ..., personal_data: _Optional[bool] = ..., required: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., data_type: _Optional[str] = ..., index: _Optional[_Iterable[str]] = ..., definition: _Optional[str] = ..., personal_data: _Optional[_Union[PersonalData, str]] = ..., required: _Optional[bool] = ...) -> None: ...
 
 class FeatureView(_message.Message):
     __slots__ = ("name", "display_name", "description", "owners", "tags", "source", "event", "window", "session", "features")
@@ -293,18 +342,34 @@ class Gate(_message.Message):
     def __init__(self, min_average_precision: _Optional[float] = ..., tolerance: _Optional[float] = ...) -> None: ...
 
 class Environment(_message.Message):
-    __slots__ = ("name", "display_name", "description", "sources", "detectors")
+    __slots__ = ("name", "display_name", "description", "sources", "detectors", "time_zone", "privacy")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     DETECTORS_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    PRIVACY_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
     sources: _containers.RepeatedScalarFieldContainer[str]
     detectors: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., detectors: _Optional[_Iterable[str]] = ...) -> None: ...
+    time_zone: str
+    privacy: Privacy
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., detectors: _Optional[_Iterable[str]] = ..., time_zone: _Optional[str] = ..., privacy: _Optional[_Union[Privacy, _Mapping]] = ...) -> None: ...
+
+class Privacy(_message.Message):
+    __slots__ = ("addresses", "users", "hosts", "key_period")
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    HOSTS_FIELD_NUMBER: _ClassVar[int]
+    KEY_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    addresses: Treatment
+    users: Treatment
+    hosts: Treatment
+    key_period: KeyPeriod
+    def __init__(self, addresses: _Optional[_Union[Treatment, str]] = ..., users: _Optional[_Union[Treatment, str]] = ..., hosts: _Optional[_Union[Treatment, str]] = ..., key_period: _Optional[_Union[KeyPeriod, str]] = ...) -> None: ...
 
 class Definitions(_message.Message):
     __slots__ = ("sources", "feature_views", "golden_datasets", "detectors", "environments")

@@ -23,12 +23,14 @@ def source_hash(source: Source, fields: Iterable[str] | None = None) -> str:
         "source",
         source.format,
         source.pattern,
+        source.record_start,
+        source.header,
         _expression(source.accept) if source.HasField("accept") else "",
         *(
             part
             for field in sorted(source.fields, key=lambda f: f.name)
             if wanted is None or field.name in wanted or field.required
-            for part in (field.name, field.data_type, str(field.required), _expression(field))
+            for part in _field(field)
         ),
     )
 
@@ -72,6 +74,11 @@ def message_hash(message: Message) -> str:
 
 def _feature(feature: Feature) -> tuple[str, ...]:
     return feature.name, feature.data_type, parse_expression(feature.definition).fingerprint
+
+
+def _field(field: Field) -> tuple[object, ...]:
+    required, personal = field.required, field.personal_data
+    return field.name, field.data_type, required, personal, _expression(field)
 
 
 def _expression(part: Expression | Field) -> str:

@@ -34,7 +34,8 @@ EVENT_COLUMNS = {
     "event_time": "TIMESTAMP",
     "raw_file": "VARCHAR",
     "raw_line": "BIGINT",
-    "raw_hash": "UBIGINT",
+    "raw_hash": "BIGINT",
+    "key_id": "VARCHAR",
 }
 UNIT_COLUMNS = ("environment", "unit", "unit_start", "event_timestamp")
 # What stands beside features in some layer: neither an entity field nor a feature can be called so.

@@ -26,8 +26,8 @@ def parse_sql(source: Source, relation: str, day: str) -> str:
         day: the day the lines were landed on, ISO; raw field `@day`.
 
     Returns:
-        A SELECT of `environment`, `event_time`, `raw_file`, `raw_line`, `raw_hash`, the fields,
-        `_reject_reason` and, for rejects, `_reject_line`.
+        A SELECT of `environment`, `event_time`, `raw_file`, `raw_line`, `raw_hash`, `key_id`, the
+        fields, `_reject_reason` and, for rejects, `_reject_line`.
     """
     raw = raw_fields(source)
     fields = [f for f in source.fields if f.name != source.event_time]
@@ -61,7 +61,8 @@ def parse_sql(source: Source, relation: str, day: str) -> str:
             FROM split
         )
         SELECT _environment AS environment, {identifier(clock.name)}, _file AS raw_file,
-               _number AS raw_line, hash(_line) AS raw_hash,
+               _number AS raw_line, CAST('0x' || left(md5(_line), 15) AS BIGINT) AS raw_hash,
+               NULL::VARCHAR AS key_id,
                {", ".join(identifier(f.name) for f in fields)},
                CASE WHEN _problem IS NOT NULL THEN _problem
                     WHEN _mismatch IS NOT NULL THEN _mismatch
