@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from whetstone.catalog.catalog_pb2 import FeatureView, Source
-from whetstone.catalog.validation import EVENT_COLUMNS, entity_columns
+from whetstone.catalog.validation import EVENT_COLUMNS, MESSAGE_KEY, entity_columns
 
 _EVENT_TEXTS = {
     "environment": "Where it happened",
@@ -34,6 +34,9 @@ def event_schema(source: Source) -> list[dg.TableColumn]:
             text = ": ".join(part for part in (field.display_name, field.description) if part)
             tags = {"personal_data": "true"} if field.personal_data else {}
             columns.append(dg.TableColumn(name, field.data_type, description=text, tags=tags))
+    if source.message:
+        text = "The message without its numbers: what its template is found by"
+        columns.append(dg.TableColumn(MESSAGE_KEY, "VARCHAR", description=text))
     return columns
 
 

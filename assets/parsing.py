@@ -6,11 +6,13 @@ import dagster as dg
 
 from assets.columns import event_schema, reject_schema
 from assets.factory import Factory, Look, Made, Work
+from resources.roots import time_zones
 from whetstone.catalog.catalog_pb2 import Source
-from whetstone.engine import only_row, open_engine
+from whetstone.engines import chosen_engine
 from whetstone.lake import Place
 from whetstone.landing import landed_files
-from whetstone.parsing import Parsed, parse_files
+from whetstone.parsing import Parsed
+from whetstone.privacy import KeyStore, Protection
 
 _FRESH_HOURS = 6
 
@@ -25,26 +27,25 @@ def _parsed(factory: Factory, source: Source) -> dg.AssetsDefinition:
     key = dg.AssetKey(asset.split("/"))
 
     def make(work: Work) -> Made:
-        files = landed_files(factory.settings.landing, source.name, work.day)
+        files = landed_files(
+            factory.settings.landing, source.name, work.day, time_zones(factory.catalog)
+        )
         lake = work.stores.lake
-        with open_engine(lake.root) as connection:
-            parsed = parse_files(
-                connection, source, files, work.day, factory.settings.max_line_bytes
-            )
-            (newest,) = only_row(connection, "SELECT max(event_time) FROM events")
-            beside = Place("rejects", source.name, work.day)
-            with lake.stage(beside) as staged:
-                content = staged.write(connection, "rejects")
-                work.commit(staged, content.version, content.rows, parsed.rejects)
-            with lake.stage(work.place) as staged:
-                content = staged.write(connection, "events")
-                facts = {
-                    "files": len(files),
-                    "lines": parsed.lines,
-                    "skipped": parsed.skipped,
-                    "rejects": parsed.rejects,
-                }
-                manifest = work.commit(staged, content.version, content.rows, facts)
+        beside = Place("rejects", source.name, work.day)
+        with lake.stage(work.place) as events, lake.stage(beside) as bad:
+            engine = chosen_engine(factory.settings, lake.root)
+            keys = KeyStore(factory.settings.privacy_keys)
+            protection = Protection(factory.catalog, keys)
+            made = engine.parse(source, files, work.day, events, bad, protection)
+            parsed = made.parsed
+            work.commit(bad, made.rejects.version, made.rejects.rows, parsed.rejects)
+            facts = {
+                "files": len(files),
+                "lines": parsed.lines,
+                "skipped": parsed.skipped,
+                "rejects": parsed.rejects,
+            }
+            manifest = work.commit(events, made.events.version, made.events.rows, facts)
         return Made(
             manifest,
             metadata={
@@ -56,7 +57,7 @@ def _parsed(factory: Factory, source: Source) -> dg.AssetsDefinition:
             },
             checks=[
                 _reject_check(key, source, work.day, parsed),
-                _freshness_check(key, work.day, newest),
+                _freshness_check(key, work.day, made.newest),
             ],
             beside={
                 rejects: {

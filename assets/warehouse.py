@@ -17,6 +17,7 @@ def build(factory: Factory) -> list[dg.AssetsDefinition]:
     """One asset: the database file of views, replaced whole."""
 
     def make(work: Work) -> Made:
+        work.stores.lake.remove_left_behind()
         views = _views(factory, work)
         _write(Path(work.stores.warehouse.database), views)
         with work.stores.lake.stage(work.place) as staged:

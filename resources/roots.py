@@ -31,12 +31,18 @@ def read_root(
     match kind:
         case "landing":
             landed = landed_days(settings.landing, name) if days is None else days
-            return {day: landed_version(settings.landing, name, day) for day in landed}
+            zones = time_zones(catalog)
+            return {day: landed_version(settings.landing, name, day, zones) for day in landed}
         case "contributions":
             accepted = contributions(settings.contributions, name)
             return {None: contributions_version(accepted)} if accepted else {}
         case _:
             return {None: cases.verdict_fingerprint(detectors_of(catalog, name))}
+
+
+def time_zones(catalog: Catalog) -> dict[str, str]:
+    """The time zones of environments, by name, as far as they are given."""
+    return {e.name: e.time_zone for e in catalog.environments.values() if e.time_zone}
 
 
 def detectors_of(catalog: Catalog, dataset: str) -> list[str]:

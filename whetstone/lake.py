@@ -6,13 +6,18 @@ or the new one. Data are renamed before their manifest, under a lock, so a manif
 promises what is not there; after a crash the partition counts as stale and is made again.
 """
 
+# pyarrow ships no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false
+
 import fcntl
 import hashlib
 import json
-import os
 import time
 import uuid
 from collections.abc import Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,7 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from whetstone.durable import flush
 from whetstone.engine import only_row
 from whetstone.errors import NotReadyError, StorageError
 from whetstone.sql import identifier, literal
@@ -112,6 +120,11 @@ class Lake:
             return None
         return Manifest(**json.loads(text))
 
+    def remove_left_behind(self) -> None:
+        """Remove what killed processes left anywhere in the lake, also where none comes again."""
+        for directory in {path.parent for path in self.root.rglob(f"*{_TEMPORARY}")}:
+            _remove_left_behind(directory)
+
     @contextmanager
     def stage(self, place: Place) -> Generator["Staged"]:
         """Write a partition's files aside, then `commit` them together.
@@ -158,6 +171,17 @@ class Staged:
         )
         return content
 
+    @contextmanager
+    def writer(
+        self, connection: duckdb.DuckDBPyConnection, name: str = _PART
+    ) -> Generator["PartWriter"]:
+        """Write a file a piece at a time: for what is too large to be held as one table."""
+        writer = PartWriter(connection, self.path(name))
+        try:
+            yield writer
+        finally:
+            writer.close()
+
     def commit(self, manifest: Manifest) -> Manifest:
         """Make the files visible, then the manifest; returns it with its time."""
         manifest = replace(manifest, made_at=datetime.now(UTC).isoformat(timespec="milliseconds"))
@@ -167,9 +191,9 @@ class Staged:
             while self._files:
                 name = self._files[0]
                 written = self._directory / f"{name}{self._suffix}"
-                _flush(written)
+                flush(written)
                 if name == _MANIFEST:
-                    _flush(self._directory)  # the renames before it, so that it comes after them
+                    flush(self._directory)  # the renames before it, so that it comes after them
                 written.replace(self._directory / name)
                 self._files.pop(0)
         return manifest
@@ -180,30 +204,79 @@ class Staged:
             (self._directory / f"{name}{self._suffix}").unlink(missing_ok=True)
 
 
+class PartWriter:
+    """A Parquet file that is written a piece at a time, each while the next is computed.
+
+    It holds the same rows, and has the same content version, as if they had been one table.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path):
+        self._connection = connection
+        self._path = path
+        self._rows = self._total = 0
+        self._file: pq.ParquetWriter | None = None
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    @property
+    def content(self) -> Content:
+        """Rows and content version of what has been appended."""
+        return Content(self._rows, version_of(self._rows, self._total))
+
+    def append(self, table: pa.Table) -> None:
+        """Append rows; all tables have the same columns, as DuckDB gives them."""
+        self._connection.register("appended", table)
+        rows, total = _rows_and_sum(self._connection, "appended")
+        self._connection.unregister("appended")
+        self._rows += rows
+        self._total += total
+        if rows or self._file is None:
+            self._wait()
+            if self._file is None:
+                self._file = _parquet_writer(self._path, table.schema)
+            self._writing = self._thread.submit(self._file.write_table, table)
+
+    def close(self) -> None:
+        """Finish the file."""
+        try:
+            self._wait()
+        finally:
+            self._thread.shutdown()
+            if self._file is not None:
+                self._file.close()
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+
+
 def content_of(connection: duckdb.DuckDBPyConnection, table: str) -> Content:
     """Rows and content version of a table, whatever the order of its rows.
 
     The version is a hash of the number of rows and the sum of the rows' hashes; a sum, because
     in an exclusive or two equal rows cancel.
     """
-    rows, total = only_row(
-        connection,
-        f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0) FROM {identifier(table)} t",
-    )
+    rows, total = _rows_and_sum(connection, identifier(table))
     return Content(rows, version_of(rows, total))
+
+
+def _rows_and_sum(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, int]:
+    rows, total = only_row(
+        connection, f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0) FROM {relation} t"
+    )
+    return rows, total
+
+
+def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    # A dictionary of numbers that hardly repeat costs time and saves nothing.
+    repeating = [each.name for each in schema if not pa.types.is_integer(each.type)]
+    options: dict[str, Any] = {"compression_level": 1, "use_dictionary": repeating}
+    return pq.ParquetWriter(path, schema, compression="zstd", **options)
 
 
 def version_of(*parts: object) -> str:
     """A short hash of values that have one text form."""
     return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:16]
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_left_behind(directory: Path) -> None:

@@ -1,17 +1,20 @@
 """The landing area: raw files as they arrived, `landing/<environment>/<source>/<day>/<file>`."""
 
 import hashlib
-import os
 import shutil
 import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+from whetstone.durable import flush
 from whetstone.errors import InputError
 from whetstone.lake import version_of
 from whetstone.parsing import RawFile
+
+_UTC = "UTC"
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,7 @@ def copy_whole(file: Path, target: Path) -> bool:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, hidden)
-        with hidden.open("rb") as written:
-            os.fsync(written.fileno())
+        flush(hidden)
         target.hardlink_to(hidden)
     except FileExistsError:
         return False
@@ -78,7 +80,7 @@ def copy_whole(file: Path, target: Path) -> bool:
 def landed_days(landing: Path, source: str) -> list[str]:
     """The days on which raw files of a source have landed, in any environment, ascending."""
     directories = landing.glob(f"*/{source}/????-??-??")
-    return sorted({p.name for p in directories if _is_day(p.name) and raw_files_in(p)})
+    return sorted({p.name for p in directories if _is_day(p.name) and any(_raw_files(p))})
 
 
 def first_landed_day(landing: Path) -> str:
@@ -86,28 +88,42 @@ def first_landed_day(landing: Path) -> str:
     return min((path.name for path in landing.glob("*/*/????-??-??")), default="")
 
 
-def landed_files(landing: Path, source: str, day: str) -> list[RawFile]:
-    """The raw files of a source and day, in the order of environment and name."""
+def landed_files(
+    landing: Path, source: str, day: str, zones: Mapping[str, str] | None = None
+) -> list[RawFile]:
+    """The raw files of a source and day, in the order of environment and name.
+
+    `zones` are the time zones of environments; UTC for one that it does not name.
+    """
     return [
-        RawFile(path, directory.parent.parent.name, str(path.relative_to(landing)))
+        RawFile(path, name, str(path.relative_to(landing)), (zones or {}).get(name) or _UTC)
         for directory in sorted(landing.glob(f"*/{source}/{day}"))
+        for name in [directory.parent.parent.name]
         for path in raw_files_in(directory)
     ]
 
 
-def landed_version(landing: Path, source: str, day: str) -> str:
-    """The version of a day's raw files: a hash of their names and content."""
-    files = landed_files(landing, source, day)
-    return version_of(*(part for file in files for part in (file.name, file_hash(file.path))))
+def landed_version(
+    landing: Path, source: str, day: str, zones: Mapping[str, str] | None = None
+) -> str:
+    """The version of a day's raw files: a hash of their names, content and time zones."""
+    parts = [
+        (file.name, file_hash(file.path), *(zone for zone in [file.time_zone] if zone != _UTC))
+        for file in landed_files(landing, source, day, zones)
+    ]
+    return version_of(*(part for file in parts for part in file))
 
 
 def raw_files_in(directory: Path) -> list[Path]:
     """The whole files of a directory; hidden ones and `*.tmp` are still being written."""
-    if not directory.is_dir():
-        return []
-    return sorted(
-        path for path in directory.iterdir() if path.is_file() and not _is_unfinished(path)
-    )
+    return sorted(_raw_files(directory))
+
+
+def _raw_files(directory: Path) -> Iterator[Path]:
+    if directory.is_dir():
+        for path in directory.iterdir():
+            if not _is_unfinished(path) and path.is_file():
+                yield path
 
 
 def file_hash(path: Path) -> str:

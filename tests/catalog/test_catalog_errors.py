@@ -20,6 +20,9 @@ from whetstone.catalog import load_catalog
 from whetstone.errors import CatalogError
 
 STATUS = r'definition: "$1"' + "\n}"
+PATTERN = re.search(r"format: LINE\npattern: .*", FILES[SOURCE])[0]
+CLOCK = FILES[FLOWS].partition("\n")[2]
+AT_0 = CLOCK.replace("JSON", "%s").replace("flow.start", "%s")
 ERRORS = '"count(*) FILTER (WHERE status >= 400)"'
 TIME_HOLDOUT = "time { validation_from: %s test_from: %s }"
 GROUP = re.search(r"group \{.*?\}", FILES[GOLDEN])[0]
@@ -46,8 +49,8 @@ def errors_are(definition: str) -> tuple[str, str]:
         for case in [
             ("syntax of the file", SOURCE, ("format: LINE", "format LINE"), ":2:8:", "Expected"),
             ("unknown field", SOURCE, ("format:", "fromat:"), ":2:1:", "fromat"),
-            ("unknown format", SOURCE, ("LINE", "CSV"), ":2:9:", "CSV"),
-            ("no format", SOURCE, ("format: LINE", ""), ":1: format:", "LINE or JSON"),
+            ("unknown format", SOURCE, ("LINE", "XML"), ":2:9:", "XML"),
+            ("no format", SOURCE, ("format: LINE", ""), ":1: format:", "KEY_VALUE, LEEF, LINE"),
             ("name is not the file's", SOURCE, ('"web"', '"www"'), ":1: name:", "web.textproto"),
             ("name is not a name", SOURCE, ('"web"', '"Web!"'), ":1: name:", "Web!"),
             ("syntax", SOURCE, status_is("'$1 +'"), ":11: fields[2].definition:", "SQL"),
@@ -76,7 +79,40 @@ def errors_are(definition: str) -> tuple[str, str]:
             ("no message", SOURCE, ("format", 'message: "m"\nformat'), ":2: message:", "'m'"),
             ("many places", FLOWS, ("flow.start", "$.flow[*]"), ":4: fields[0].index[0]:", "path"),
             ("broken path", FLOWS, ("flow.start", "$.flow["), ":4: fields[0].index[0]:", "path"),
+            ("bare place", FLOWS, ("flow.start", "flows[0]"), ":4: fields[0].index[0]:", "path"),
             ("pattern of JSON", FLOWS, ("format", 'pattern: "(a)" format'), ":2: pattern:", "LINE"),
+            ("header", SOURCE, ("format", "header: true format"), ":2: header:", "CSV and TSV"),
+            ("start", SOURCE, ("format", 'record_start: "(" format'), ":2: record_start:", "RE2"),
+            (
+                "start of JSON",
+                FLOWS,
+                ("format", 'record_start: "^x" format'),
+                ":2: record_start:",
+                "LINE, SYSLOG",
+            ),
+            (
+                "no such part of syslog",
+                SOURCE,
+                (PATTERN, "format: SYSLOG"),
+                ":9: fields[2].index[0]:",
+                "'status'; known: @day, @record, @time_zone, host",
+            ),
+            (
+                "column without a header",
+                FLOWS,
+                ("format: JSON", "format: CSV"),
+                ":4: fields[0].index[0]:",
+                "1, 2",
+            ),
+            ("column 0", FLOWS, (CLOCK, AT_0 % ("TSV", "0")), ":4: fields[0].index[0]:", "1, 2"),
+            ("no key", FLOWS, (CLOCK, AT_0 % ("CEF", "")), ":4: fields[0].index[0]:", "a name"),
+            (
+                "time zone",
+                ENVIRONMENT,
+                ("sources", 'time_zone: "Europe/Atlantis" sources'),
+                ":2: time_zone:",
+                "Europe/Oslo",
+            ),
             ("no source", VIEW, ('"web"', '"www"'), ":2: source:", "'www'"),
             ("no unit", EVENTS, ('event { entity: "client" }', ""), ":1: unit:", "window"),
             ("entity", VIEW, ('"client"', '"host"'), ":3: window.entity[0]:", "'host'"),

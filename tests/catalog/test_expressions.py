@@ -1,5 +1,6 @@
 """Definitions are hostile input: what is not an allowed expression is refused, and nothing runs."""
 
+import re
 import threading
 import time
 from collections import Counter
@@ -106,6 +107,30 @@ def test_what_reaches_beyond_its_row_is_refused(text: str) -> None:
     assert parsed_or_refused(text) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("list_reduce(x, lambda a, b: a || b)", "initial value"),
+        ("try_strptime($1, ['%Y %z', '%Y'])", "coalesce(try_strptime"),
+    ],
+)
+def test_forms_that_duckdb_computes_wrongly_are_refused(text: str, remedy: str) -> None:
+    with pytest.raises(ExpressionError, match=re.escape(remedy)):
+        parse_expression(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "list_reduce(x, lambda a, b: a || b, '')",
+        "try_strptime($1, ['%Y-%m', '%Y'])",
+        "try_strptime($1, ['%Y %z', '%Y-%m %z'])",
+    ],
+)
+def test_the_forms_beside_them_are_not(text: str) -> None:
+    assert parsed_or_refused(text) is not None
+
+
 def test_checking_the_types_of_a_definition_does_not_run_it() -> None:
     # Folded while it is planned, this takes seconds.
     start = time.thread_time()
@@ -147,6 +172,12 @@ def test_a_parameter_in_a_string_or_a_comment_is_text() -> None:
     expression = parse_expression("$1 || '$2' -- ☃ $3\n || $4")
     assert expression.parameters == {1, 4}
     assert expression.with_parameters({1: "a", 4: "b"}) == "a || '$2' -- ☃ $3\n || b"
+
+
+def test_a_raw_field_that_the_parse_tree_repeats_stands_once_in_the_text() -> None:
+    expression = parse_expression("CASE $1 WHEN 'a' THEN 1 WHEN 'b' THEN 2 WHEN $2 THEN 3 END")
+    expected = "CASE raw WHEN 'a' THEN 1 WHEN 'b' THEN 2 WHEN other THEN 3 END"
+    assert expression.with_parameters({1: "raw", 2: "other"}) == expected
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,13 @@ def catalog() -> Catalog:
 def test_every_sample_of_every_source_parses(catalog: Catalog, tmp_path: Path) -> None:
     for source in catalog.sources.values():
         assert source.samples, f"{source.name} has no samples"
-        file = tmp_path / source.name
-        file.write_text("\n".join(source.samples))
+        files: list[RawFile] = []
+        for number, sample in enumerate(source.samples):  # one may begin with a header
+            path = tmp_path / f"{source.name}-{number}"
+            path.write_text(sample)
+            files.append(RawFile(path, "oslo", path.name))
         with open_engine() as connection:
-            parsed = parse_files(
-                connection, source, [RawFile(file, "oslo", "f")], "2026-03-02", 1 << 20
-            )
+            parsed = parse_files(connection, source, files, "2026-03-02", 1 << 20)
             rows = connection.execute("FROM rejects").fetchall()
         assert (parsed.events, rows) == (len(source.samples), []), source.name
 
@@ -54,7 +55,7 @@ def test_a_detector_takes_along_all_that_scoring_raw_logs_needs(catalog: Catalog
 
 
 def test_a_name_that_is_not_there_is_answered_with_those_that_are(catalog: Catalog) -> None:
-    with pytest.raises(InputError, match=r"no source 'ssh'; there are: hdfs, sshd, suricata_flow"):
+    with pytest.raises(InputError, match=r"no source 'ssh'; there are: .*sshd, .*zookeeper"):
         catalog.source("ssh")
 
 
@@ -68,4 +69,4 @@ def test_loading_the_catalog_takes_neither_platform_nor_time() -> None:
     )
     command = [sys.executable, "-c", program, str(CATALOG)]
     took = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert took < 0.6
+    assert took < 1.2

@@ -1,5 +1,10 @@
 """The engine that runs definitions reaches the lake and nothing else."""
 
+import os
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import duckdb
@@ -52,3 +57,40 @@ def test_times_are_utc_whatever_the_machine_says(monkeypatch: pytest.MonkeyPatch
     with open_engine() as engine:
         sql = "SELECT CAST('2026-03-01T00:00:00+02:00' AS TIMESTAMPTZ)::TIMESTAMP::VARCHAR"
         assert only_row(engine, sql) == ("2026-02-28 22:00:00",)
+
+
+HOLD = """
+from whetstone.engine import open_engine
+with open_engine():
+    print("ready", flush=True)
+    input()
+"""
+
+
+def test_the_spill_of_a_killed_process_is_removed_by_the_next_and_that_of_a_running_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    spilled: list[Path] = []
+    processes: list[subprocess.Popen[str]] = []
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"TMPDIR": str(tmp_path)},
+        )
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        processes.append(process)
+        spilled += [path for path in tmp_path.iterdir() if path not in spilled]
+    killed, running = processes
+    killed.kill()
+    killed.communicate()
+    for path in spilled:
+        os.utime(path, (time.time() - 3600,) * 2)
+    with open_engine():
+        assert [path.exists() for path in spilled] == [False, True]
+    running.communicate("\n")
+    assert list(tmp_path.iterdir()) == []

@@ -105,14 +105,29 @@ def test_what_killed_writers_left_is_removed_after_a_day_and_no_sooner(tmp_path:
     assert (old.exists(), new.exists()) == (False, True)
 
 
+def test_what_killed_writers_left_where_none_comes_again_is_removed_too(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, "SELECT 1 AS x")
+    directory = lake.directory(Place("features", "gone", "2020-01-01"))
+    directory.mkdir(parents=True)
+    old, new = (directory / f"part.parquet.{n}.tmp" for n in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 90_000,) * 2)
+    lake.remove_left_behind()
+    assert (old.exists(), new.exists()) == (False, True)
+    assert rows_of(lake) == [{"x": 1}]
+
+
 def test_two_writers_of_one_partition_never_mix_their_data_and_manifests(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     directory = lake.directory(DAY)
     # The first stops between its data and its manifest; the second comes while it stands there
-    # and is let go when it asks for the lock (or, would it ask for none, when it has written all).
+    # and is let go when it asks for the lock, its second after the engine's (or, would it ask for
+    # none, when it has written all).
     first = start(WRITE, tmp_path, 1, 1, "SIGSTOP", "os.rename", 2)
     os.waitid(os.P_PID, first.pid, os.WSTOPPED)
-    second = start(WRITE, tmp_path, 2, 1, "SIGSTOP", "fcntl.flock", 1)
+    second = start(WRITE, tmp_path, 2, 1, "SIGSTOP", "fcntl.flock", 2)
     os.waitid(os.P_PID, second.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
     for process in (second, first):
         process.send_signal(signal.SIGCONT)
@@ -196,6 +211,31 @@ ROWS = st.lists(
     ),
     max_size=8,
 )
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=4))
+def test_what_is_written_in_pieces_is_what_is_written_at_once(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[list[tuple[object, ...]]]
+) -> None:
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    with open_engine(lake.root) as engine, lake.stage(DAY) as staged:
+        engine.execute("CREATE TABLE t (piece INTEGER, a BIGINT, b VARCHAR, c DOUBLE)")
+        for number, rows in enumerate(pieces):
+            for row in rows:
+                engine.execute("INSERT INTO t VALUES (?, ?, ?, ?)", [number, *row])
+        with staged.writer(engine) as writer:
+            for number in range(len(pieces)):
+                rows = engine.sql(f"SELECT a, b, c FROM t WHERE piece = {number}")
+                writer.append(rows.to_arrow_table())
+        engine.execute("CREATE TABLE whole AS SELECT a, b, c FROM t")
+        assert writer.content == content_of(engine, "whole")
+        staged.commit(Manifest("code", {}, writer.content.version, writer.content.rows))
+        engine.execute(
+            f"CREATE VIEW read AS FROM read_parquet('{lake.part(DAY)}', hive_partitioning = false)"
+        )
+        assert content_of(engine, "read") == writer.content
+    assert [tuple(row.values()) for row in rows_of(lake)] == [r for rows in pieces for r in rows]
 
 
 def content(rows: list[tuple[object, ...]]) -> Content:

@@ -127,3 +127,20 @@ def test_files_of_one_name_that_land_at_once_are_all_there(tmp_path: Path, equal
     said = [process.communicate()[0] for process in processes]
     assert said.count("True\n") == (1 if equal else 4)
     assert contents(landing) == sorted({file.read_text() for file in files})
+
+
+def test_raw_files_have_the_time_zone_of_their_environment_and_it_is_part_of_their_version(
+    tmp_path: Path,
+) -> None:
+    landing = tmp_path / "landing"
+    for environment in ("berlin", "oslo"):
+        land(landing, raw(tmp_path, "auth.log", environment), environment, "sshd", DAY)
+    zones = {"berlin": "Europe/Berlin"}
+    files = landed_files(landing, "sshd", "2026-03-01", zones)
+    assert [file.time_zone for file in files] == ["Europe/Berlin", "UTC"]
+    versions = [
+        landed_version(landing, "sshd", "2026-03-01", each)
+        for each in ({}, {"oslo": "UTC"}, zones, {"berlin": "Asia/Tokyo"})
+    ]
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3

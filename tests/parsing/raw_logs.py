@@ -34,3 +34,16 @@ def parse_text(
     file = directory / "raw.log"
     file.write_bytes(content)
     return parse(source, [file], select, day)
+
+
+def parse_columns(
+    name: str, path: Path, columns: Sequence[str], time_zone: str = "UTC"
+) -> tuple[Parsed, list[tuple[Any, ...]]]:
+    """Counts and the columns of all events of one file, of a source by its name."""
+    file = RawFile(path, "oslo", path.name, time_zone)
+    with open_engine() as connection:
+        counts = parse_files(
+            connection, CATALOG.sources[name], [file], "2026-03-01", MAX_LINE_BYTES
+        )
+        select = f"SELECT {', '.join(columns)} FROM events ORDER BY raw_line"
+        return counts, connection.execute(select).fetchall()

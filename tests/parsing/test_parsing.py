@@ -86,9 +86,9 @@ def test_a_reject_keeps_its_line_number_its_reason_and_the_beginning_of_its_text
         "SELECT raw_file, raw_line, reason, raw FROM rejects ORDER BY raw_line",
     )
     assert rows == [
-        ("raw.log", 2, "pattern does not match", "nonsense"),
+        ("raw.log", 2, "not syslog", "nonsense"),
         ("raw.log", 4, "not UTF-8", "\ufffd"),
-        ("raw.log", 5, "pattern does not match", "y" * 2000),
+        ("raw.log", 5, "not syslog", "y" * 2000),
         ("raw.log", 6, "event_time: no value", "Foo 99 00:00:00 h sshd: x"),
     ]
 

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from whetstone.catalog.catalog_pb2 import Detector, Expression, Feature, FeatureView, Field, Source
 from whetstone.catalog.expressions import parse_expression
+from whetstone.catalog.templated import reads_templates
 from whetstone.catalog.validation import entity_columns
 
 _FOR_PEOPLE = ("display_name", "description", "owners", "tags", "samples", "max_reject_rate")
@@ -59,7 +60,14 @@ def used_hash(source: Source, view: FeatureView, detector: Detector) -> str:
     for feature in view.features:
         if feature.name in detector.features:
             fields |= parse_expression(feature.definition).columns
+    if reads_templates(source, view, detector.features):
+        fields.add(source.message)
     return _hash(source_hash(source, fields), view_hash(view, detector.features))
+
+
+def message_field_hash(source: Source) -> str:
+    """What the message of a source means: what its templates are mined from."""
+    return _hash(source.message, source_hash(source, [source.message]))
 
 
 def message_hash(message: Message) -> str:

@@ -65,8 +65,39 @@ class Catalog:
         )
 
 
+@dataclass(frozen=True)
+class CatalogFiles:
+    """All definitions by name, each with its file and the lines of its fields; validated."""
+
+    sources: Mapping[str, Located[Source]]
+    feature_views: Mapping[str, Located[FeatureView]]
+    golden_datasets: Mapping[str, Located[GoldenDataset]]
+    detectors: Mapping[str, Located[Detector]]
+    environments: Mapping[str, Located[Environment]]
+
+    @property
+    def catalog(self) -> Catalog:
+        """The definitions alone."""
+        return Catalog(
+            sources=_messages(self.sources),
+            feature_views=_messages(self.feature_views),
+            golden_datasets=_messages(self.golden_datasets),
+            detectors=_messages(self.detectors),
+            environments=_messages(self.environments),
+        )
+
+
 def load_catalog(directory: Path) -> Catalog:
     """Load and validate every `*.textproto` below a catalog directory.
+
+    Raises:
+        CatalogError: one line for each problem found, `file:line: field: problem`.
+    """
+    return read_catalog(directory).catalog
+
+
+def read_catalog(directory: Path) -> CatalogFiles:
+    """Load and validate a catalog directory, and remember where everything stands.
 
     Raises:
         CatalogError: one line for each problem found, `file:line: field: problem`.
@@ -83,13 +114,7 @@ def load_catalog(directory: Path) -> Catalog:
         problems += validation.check(sources, views, golden, detectors, environments)
     if problems:
         raise CatalogError("\n".join(str(problem) for problem in problems))
-    return Catalog(
-        sources=_messages(sources),
-        feature_views=_messages(views),
-        golden_datasets=_messages(golden),
-        detectors=_messages(detectors),
-        environments=_messages(environments),
-    )
+    return CatalogFiles(sources, views, golden, detectors, environments)
 
 
 def _messages(found: Mapping[str, Located[M]]) -> dict[str, M]:

@@ -6,6 +6,7 @@ what reads its parse trees can follow.
 
 import json
 import threading
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -33,6 +34,7 @@ def parse_tree(sql: str) -> dict[str, Any]:
     return tree
 
 
+@lru_cache(maxsize=10_000)
 def binding_problem(query: str) -> str | None:
     """Why a query cannot be planned (names, types, patterns); None when it can."""
     try:
@@ -40,6 +42,13 @@ def binding_problem(query: str) -> str | None:
     except duckdb.Error as error:
         return str(error).split("\n")[0]
     return None
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> frozenset[str]:
+    """The IANA names of time zones that mean the same to every engine: UTC and areas."""
+    rows = _connection().execute("SELECT name FROM pg_timezone_names()").fetchall()
+    return frozenset(name for (name,) in rows if name == "UTC" or "/" in name)
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

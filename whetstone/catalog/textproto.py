@@ -37,9 +37,10 @@ class Located(Generic[M]):
 
     def error(self, path: str, problem: str) -> CatalogError:
         """The error for a field, `file:line: path: problem`, at the nearest line that is known."""
-        return CatalogError(f"{self.file}:{self._line(path)}: {path}: {problem}")
+        return CatalogError(f"{self.file}:{self.line_of(path)}: {path}: {problem}")
 
-    def _line(self, path: str) -> int:
+    def line_of(self, path: str) -> int:
+        """The line of a field, or the nearest around it that is known."""
         while path:
             for known in (path, f"{path}[0]"):
                 if known in self.lines:

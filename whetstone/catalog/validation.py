@@ -5,22 +5,36 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from whetstone.catalog.catalog_pb2 import (
+    CEF,
+    CSV,
+    FORMAT_UNSPECIFIED,
     JSON,
+    KEY_VALUE,
+    LEEF,
     LINE,
+    SYSLOG,
+    TSV,
     Detector,
     Environment,
     FeatureView,
+    Format,
     GoldenDataset,
     Source,
 )
 from whetstone.catalog.expressions import ExpressionError, ParsedExpression, parse_expression
 from whetstone.catalog.patterns import group_names
-from whetstone.catalog.sandbox import binding_problem
+from whetstone.catalog.rawfields import EVERYWHERE, SYSLOG_FIELDS
+from whetstone.catalog.sandbox import binding_problem, time_zones
+from whetstone.catalog.templated import TEMPLATE, has_templates
 from whetstone.catalog.textproto import Located
 from whetstone.errors import CatalogError
 from whetstone.sql import identifier, json_path, literal
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_COLUMN = re.compile(r"[1-9]\d{0,3}")
+_KEYS = re.compile(r"[\w@#-]+(?:\.[\w@#-]+)*")
+# The formats whose records are lines unless `record_start` says otherwise.
+_RECORDS_OF_LINES = (CEF, KEY_VALUE, LEEF, LINE, SYSLOG)
 _DURATION = re.compile(r"([1-9]\d*)(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _FEATURE_TYPES = frozenset(("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE"))
@@ -37,6 +51,8 @@ EVENT_COLUMNS = {
     "raw_hash": "BIGINT",
     "key_id": "VARCHAR",
 }
+# The message without its numbers, of sources that have one: what templates are found by.
+MESSAGE_KEY = "message_key"
 UNIT_COLUMNS = ("environment", "unit", "unit_start", "event_timestamp")
 # What stands beside features in some layer: neither an entity field nor a feature can be called so.
 _RESERVED = frozenset(
@@ -72,6 +88,11 @@ def check(
     return problems
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can name a definition, a field or a feature."""
+    return _NAME.fullmatch(text) is not None
+
+
 def seconds_of(duration: str) -> int | None:
     """Seconds of a duration such as "5m"; None when it is not one."""
     found = _DURATION.fullmatch(duration)
@@ -101,20 +122,17 @@ def _check_name(
 def _check_source(located: Located[Source]) -> Problems:
     source = located.message
     yield from _check_name(located)
-    if source.format not in (LINE, JSON):
-        yield located.error("format", "write LINE or JSON")
+    if source.format not in Format.values() or source.format == FORMAT_UNSPECIFIED:
+        formats = _listed(set(Format.keys()) - {Format.Name(FORMAT_UNSPECIFIED)})
+        yield located.error("format", f"write one of {formats}")
         return
-    known = {"@day"}
-    if source.format == LINE:
-        problem = _pattern_problem(source.pattern)
-        if problem:
-            yield located.error("pattern", problem)
-            return
-        known |= {name for name in group_names(source.pattern) if name}
-    elif source.pattern:
-        yield located.error("pattern", "belongs to format LINE only")
+    if source.format == LINE and (problem := _pattern_problem(source.pattern)):
+        yield located.error("pattern", problem)
+        return
+    yield from _check_framing(located)
     names = [field.name for field in source.fields]
     yield from _check_unique(located, "fields", names)
+    values: dict[str, str] = {}
     for number, field in enumerate(source.fields):
         path = f"fields[{number}]"
         if not _NAME.fullmatch(field.name) or (
@@ -124,14 +142,17 @@ def _check_source(located: Located[Source]) -> Problems:
         if field.data_type not in _FIELD_TYPES:
             yield located.error(f"{path}.data_type", f"write one of {_listed(_FIELD_TYPES)}")
             continue
-        yield from _check_raw_expression(
-            located, path, field.index, field.definition, field.data_type, known
+        value = yield from _check_raw_expression(
+            located, path, field.index, field.definition, field.data_type
         )
+        values |= {f"{path}.definition": value} if value else {}
     if source.HasField("accept"):
         accept = source.accept
-        yield from _check_raw_expression(
-            located, "accept", accept.index, accept.definition, "BOOLEAN", known
+        value = yield from _check_raw_expression(
+            located, "accept", accept.index, accept.definition, "BOOLEAN"
         )
+        values |= {"accept.definition": value} if value else {}
+    yield from _check_binding(located, values)
     clocks = [field for field in source.fields if field.name == source.event_time]
     if source.event_time != "event_time" or not clocks:
         yield located.error("event_time", "must be `event_time`, and a field of that name be there")
@@ -139,6 +160,28 @@ def _check_source(located: Located[Source]) -> Problems:
         yield located.error("event_time", "its field must have data_type TIMESTAMP")
     if source.message and source.message not in names:
         yield located.error("message", f"there is no field {source.message!r}")
+
+
+def _check_framing(located: Located[Source]) -> Problems:
+    """What says where records begin and end, each where its format can have it."""
+    source = located.message
+    if source.pattern and source.format != LINE:
+        yield located.error("pattern", "belongs to format LINE only")
+    if source.header and source.format not in (CSV, TSV):
+        yield located.error("header", "belongs to formats CSV and TSV only")
+    if not source.record_start:
+        return
+    if source.format not in _RECORDS_OF_LINES:
+        yield located.error(
+            "record_start",
+            f"belongs to {_format_names(_RECORDS_OF_LINES)}: others end by themselves",
+        )
+    elif problem := binding_problem(f"SELECT regexp_matches('', {literal(source.record_start)})"):
+        yield located.error("record_start", f"not an RE2 pattern: {problem}")
+
+
+def _format_names(formats: Sequence[int]) -> str:
+    return _listed([Format.Name(number) for number in formats])
 
 
 def _pattern_problem(pattern: str) -> str | None:
@@ -160,19 +203,14 @@ def _check_raw_expression(
     index: Sequence[str],
     definition: str,
     data_type: str,
-    known: set[str],
-) -> Problems:
+) -> Generator[CatalogError, None, str | None]:
+    """Yields its problems and returns the SQL that is still to be bound, if there is any."""
     for number, raw in enumerate(index):
-        where = f"{path}.index[{number}]"
-        if located.message.format == LINE or raw.startswith("@"):
-            if raw not in known:
-                problem = f"there is no raw field {raw!r}; known: {_listed(known)}"
-                yield located.error(where, problem)
-        elif problem := _path_problem(raw):
-            yield located.error(where, problem)
+        if raw not in EVERYWHERE and (problem := _raw_field_problem(located.message, raw)):
+            yield located.error(f"{path}.index[{number}]", problem)
     parsed = yield from _check_expression(located, f"{path}.definition", definition)
     if not parsed:
-        return
+        return None
     where = f"{path}.definition"
     if parsed.columns:
         yield located.error(where, f"{_listed(parsed.columns)}: write $1, $2 … and name in `index`")
@@ -182,13 +220,44 @@ def _check_raw_expression(
         yield located.error(where, f"${max(parsed.parameters)} has no entry in `index`")
     else:
         raw = dict.fromkeys(parsed.parameters, "NULL::VARCHAR")
-        value = f"TRY_CAST((\n{parsed.with_parameters(raw)}\n) AS {data_type})"
-        if problem := binding_problem(f"SELECT {value}"):
-            yield located.error(where, problem)
+        return f"TRY_CAST((\n{parsed.with_parameters(raw)}\n) AS {data_type})"
+    return None
+
+
+def _check_binding(
+    located: Located[Source] | Located[FeatureView], values: Mapping[str, str], relation: str = ""
+) -> Problems:
+    """Bind values by the paths of their definitions: all at once, which most often is enough."""
+    if values and binding_problem(f"SELECT {', '.join(values.values())} {relation}"):
+        for path, value in values.items():
+            if problem := binding_problem(f"SELECT {value} {relation}"):
+                yield located.error(path, problem)
+
+
+def _raw_field_problem(source: Source, raw: str) -> str | None:
+    """Why records of a source cannot have a raw field; what no record shows cannot be known."""
+    if source.format in (LINE, SYSLOG):
+        names = (
+            {name for name in group_names(source.pattern) if name}
+            if source.format == LINE
+            else SYSLOG_FIELDS
+        )
+        known = _listed(EVERYWHERE | names)
+        return None if raw in names else f"there is no raw field {raw!r}; known: {known}"
+    if source.format == JSON:
+        return _path_problem(raw)
+    if source.format in (CSV, TSV) and not source.header and not _COLUMN.fullmatch(raw):
+        return f"{raw!r} is not a number: columns are called 1, 2 … where `header` is not true"
+    return None if raw else "a raw field has a name"
 
 
 def _path_problem(raw: str) -> str | None:
-    if binding_problem(f"SELECT json_extract_string('', [{literal(json_path(raw))}])") is None:
+    # Keys alone name one place; positions are for paths that begin with $.
+    named = "[" not in raw or raw.startswith("$")
+    if _KEYS.fullmatch(raw) or (
+        named
+        and binding_problem(f"SELECT json_extract_string('', [{literal(json_path(raw))}])") is None
+    ):
         return None
     return f"{raw!r} is not a JSON path to one place, such as flow.start or $.dns.answers[0]"
 
@@ -217,8 +286,10 @@ def _check_view(located: Located[FeatureView], sources: Mapping[str, Located[Sou
         if not every or 86400 % every:
             yield located.error("window.every", 'write a duration that divides a day, such as "5m"')
     yield from _check_unique(located, "features", [feature.name for feature in view.features])
+    if has_templates(sources[view.source].message):
+        columns[TEMPLATE] = "VARCHAR"
     nulls = ", ".join(f"NULL::{kind} AS {identifier(name)}" for name, kind in columns.items())
-    relation = f"(SELECT {nulls})"
+    values: dict[str, str] = {}
     for number, feature in enumerate(view.features):
         path = f"features[{number}]"
         reserved = _RESERVED.union(entity_columns(view))
@@ -242,10 +313,9 @@ def _check_view(located: Located[FeatureView], sources: Mapping[str, Located[Sou
                 if kind == "event"
                 else f"features of a {kind} aggregate over its events, such as count(*)",
             )
-        elif problem := binding_problem(
-            f"SELECT TRY_CAST((\n{parsed.definition}\n) AS {feature.data_type}) FROM {relation}"
-        ):
-            yield located.error(where, problem)
+        else:
+            values[where] = f"TRY_CAST((\n{parsed.definition}\n) AS {feature.data_type})"
+    yield from _check_binding(located, values, f"FROM (SELECT {nulls})")
 
 
 def _check_golden(
@@ -340,11 +410,17 @@ def _check_environment(
     for number, name in enumerate(environment.detectors):
         if name not in detectors:
             yield located.error(f"detectors[{number}]", f"there is no detector {name!r}")
+    if environment.time_zone and environment.time_zone not in time_zones():
+        yield located.error(
+            "time_zone",
+            f"{environment.time_zone!r} is no IANA name; write UTC or one such as Europe/Oslo",
+        )
 
 
 def event_columns(source: Source) -> dict[str, str]:
     """Name and DuckDB type of every column of a source's events."""
-    return {**EVENT_COLUMNS, **{field.name: field.data_type for field in source.fields}}
+    fields = {field.name: field.data_type for field in source.fields}
+    return {**EVENT_COLUMNS, **fields, **({MESSAGE_KEY: "VARCHAR"} if source.message else {})}
 
 
 def entity_columns(view: FeatureView) -> tuple[str, ...]:

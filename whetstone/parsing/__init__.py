@@ -1,5 +1,26 @@
 """From raw lines to events and rejects."""
 
-from whetstone.parsing.run import Parsed, RawFile, parse_files
+# pyarrow ships no types.
+# pyright: reportUnknownVariableType=false
 
-__all__ = ["Parsed", "RawFile", "parse_files"]
+from whetstone.parsing.run import (
+    RAW_SCHEMA,
+    Parsed,
+    ParsedDay,
+    Protection,
+    RawFile,
+    parse_files,
+    parse_into,
+    raw_records,
+)
+
+__all__ = [
+    "RAW_SCHEMA",
+    "Parsed",
+    "ParsedDay",
+    "Protection",
+    "RawFile",
+    "parse_files",
+    "parse_into",
+    "raw_records",
+]

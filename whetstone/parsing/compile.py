@@ -1,20 +1,19 @@
 """A source's definition as SQL over raw lines (pure).
 
-Input relation: `line`, `raw_line`, `problem` (see `whetstone.parsing.lines`) plus `environment`,
-`raw_file`. Output, in one pass: the event columns and `_reject_reason`, which is NULL for events
-and 'skipped' for records that the source does not accept.
+Input relation: `line`, `raw_line`, `problem`, `header` (see `whetstone.parsing.records`) plus
+`environment`, `raw_file`, `time_zone`. Output, in one pass: the event columns and `_reject_reason`,
+which is NULL for events and 'skipped' for records that the source does not accept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from whetstone.catalog.catalog_pb2 import LINE, Source
+from whetstone.catalog.catalog_pb2 import Source
 from whetstone.catalog.expressions import parse_expression
-from whetstone.catalog.patterns import group_names
-from whetstone.sql import identifier, json_path, literal
+from whetstone.catalog.rawfields import DAY, RECORD, TIME_ZONE, raw_fields
+from whetstone.parsing.formats import Split, split
+from whetstone.sql import identifier, literal
 
 SKIPPED = "skipped"
-# No group of this name can be written in a pattern.
-_RECORD = "whole record"
 
 
 def parse_sql(source: Source, relation: str, day: str) -> str:
@@ -27,23 +26,25 @@ def parse_sql(source: Source, relation: str, day: str) -> str:
 
     Returns:
         A SELECT of `environment`, `event_time`, `raw_file`, `raw_line`, `raw_hash`, `key_id`, the
-        fields, `_reject_reason` and, for rejects, `_reject_line`.
+        fields, `_reject_reason` and, for rejects, `_reject_line`. Of a record that is skipped
+        nothing is computed but that.
     """
     raw = raw_fields(source)
+    form = split(source, raw, day)
     fields = [f for f in source.fields if f.name != source.event_time]
     clock = next(f for f in source.fields if f.name == source.event_time)
+    # Each raw field is a column of its own: DuckDB would compute it for each definition again.
+    columns = {**_everywhere(day), **{name: f"_field_{at}" for at, name in enumerate(raw)}}
     values = {
-        field.name: f"TRY(CAST({_expression(source, field.definition, field.index, raw, day)} "
+        field.name: f"TRY(CAST({_expression(field.definition, field.index, columns)} "
         f"AS {field.data_type}))"
         for field in (clock, *fields)
     }
-    accept = (
-        "coalesce(TRY("
-        + _expression(source, source.accept.definition, source.accept.index, raw, day)
-        + "), false)"
-        if source.HasField("accept")
-        else "true"
-    )
+    accepted = "true"
+    if source.HasField("accept"):
+        read = {name: form.field(name) for name in source.accept.index if name in raw}
+        index, accept = source.accept.index, source.accept.definition
+        accepted = f"coalesce(TRY({_expression(accept, index, columns | read)}), false)"
     required = [clock.name, *(f.name for f in fields if f.required)]
     missing = " ".join(
         f"WHEN {identifier(name)} IS NULL THEN {literal(f'{name}: no value')}" for name in required
@@ -51,66 +52,69 @@ def parse_sql(source: Source, relation: str, day: str) -> str:
     selected = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in values.items())
     # A field's name starts with a letter: no name with an underscore in front is one.
     return f"""
-        WITH split AS (
-            SELECT environment, raw_file, raw_line, line AS _line, problem AS _problem,
-                   {_split(source, raw)} AS _raw
+        WITH records AS (
+            SELECT environment AS _environment, raw_file AS _file, raw_line AS _number,
+                   line AS _line, problem AS _problem, header AS _header, time_zone AS _zone
             FROM {relation} WHERE line <> '' OR problem IS NOT NULL
-        ), valued AS (
-            SELECT environment AS _environment, raw_file AS _file, raw_line AS _number, _line,
-                   _problem, {_mismatch(source)} AS _mismatch, {accept} AS _accepted, {selected}
-            FROM split
+        ), {_stages(form)} accepted AS (
+            SELECT *, {form.mismatch} AS _mismatch, {accepted} AS _accepted
+            FROM split_{len(form.stages) - 1}
+        ), {_fields(source, form, raw)} valued AS (
+            SELECT _environment, _file, _number, _line, _problem, _mismatch, _accepted, {selected}
+            FROM fields
+        ), judged AS (
+            SELECT *, CASE WHEN _problem IS NOT NULL THEN _problem
+                           WHEN _mismatch IS NOT NULL THEN _mismatch
+                           WHEN NOT _accepted THEN {literal(SKIPPED)}
+                           {missing} END AS _reject_reason
+            FROM valued
         )
         SELECT _environment AS environment, {identifier(clock.name)}, _file AS raw_file,
-               _number AS raw_line, CAST('0x' || left(md5(_line), 15) AS BIGINT) AS raw_hash,
+               _number AS raw_line,
+               CAST(hash(_line) >> 1 AS BIGINT) AS raw_hash,
                NULL::VARCHAR AS key_id,
-               {", ".join(identifier(f.name) for f in fields)},
-               CASE WHEN _problem IS NOT NULL THEN _problem
-                    WHEN _mismatch IS NOT NULL THEN _mismatch
-                    WHEN NOT _accepted THEN {literal(SKIPPED)}
-                    {missing} END AS _reject_reason,
-               _line AS _reject_line
-        FROM valued"""
+               {"".join(f"{identifier(f.name)}, " for f in fields)}
+               _reject_reason,
+               CASE WHEN _reject_reason <> {literal(SKIPPED)} THEN _line END AS _reject_line
+        FROM judged"""
 
 
-def raw_fields(source: Source) -> list[str]:
-    """The raw fields that the definitions of a source name, each once, in order."""
-    used = [*source.accept.index, *(raw for field in source.fields for raw in field.index)]
-    return list(dict.fromkeys(raw for raw in used if raw != "@day"))
+def _stages(form: Split) -> str:
+    """The columns of a split, each stage a relation upon the one before."""
+    relations: list[str] = []
+    for number, stage in enumerate(form.stages):
+        columns = ", ".join(f"{sql} AS {name}" for name, sql in stage.items())
+        before = f"split_{number - 1}" if number else "records"
+        relations.append(f"split_{number} AS (SELECT *, {columns} FROM {before}), ")
+    return "".join(relations)
 
 
-def _split(source: Source, raw: list[str]) -> str:
-    """One extraction of all raw fields: a struct of groups, or a list in the order of `raw`."""
-    if source.format == LINE:
-        names = [
-            _RECORD,
-            *(name or f"group {at}" for at, name in enumerate(group_names(source.pattern))),
-        ]
-        listed = ", ".join(literal(name) for name in names)
-        # The outer group tells a match of nothing from no match.
-        return f"regexp_extract(line, {literal(f'({source.pattern})')}, [{listed}])"
-    paths = ", ".join(literal(json_path(name)) for name in raw or ["$"])
-    return f"TRY(json_extract_string(line, [{paths}]))"
+def _fields(source: Source, form: Split, raw: Sequence[str]) -> str:
+    """The raw fields as columns; those of records that are skipped stay NULL."""
+
+    def relation(name: str, columns: Mapping[str, str], before: str) -> str:
+        listed = "".join(
+            f", CASE WHEN _accepted THEN {sql} END AS {column}"
+            if source.HasField("accept")
+            else f", {sql} AS {column}"
+            for column, sql in columns.items()
+        )
+        return f"{name} AS (SELECT *{listed} FROM {before}),"
+
+    found = {f"_found_{at}": form.found(name) for at, name in enumerate(raw)}
+    cleaned = {f"_field_{at}": form.cleaned(name, f"_found_{at}") for at, name in enumerate(raw)}
+    before, relations = "accepted", ""
+    for stage, columns in (("late", form.late), ("found", found), ("fields", cleaned)):
+        relations += relation(stage, columns or {}, before)
+        before = stage
+    return relations
 
 
-def _mismatch(source: Source) -> str:
-    if source.format == LINE:
-        return f"CASE WHEN _raw.{identifier(_RECORD)} = '' THEN 'pattern does not match' END"
-    return (
-        "CASE WHEN _raw IS NULL THEN 'not JSON'"
-        " WHEN NOT starts_with(ltrim(_line, chr(32) || chr(9)), '{') THEN 'not a JSON object' END"
-    )
+def _everywhere(day: str) -> dict[str, str]:
+    return {DAY: literal(day), TIME_ZONE: "_zone", RECORD: "_line"}
 
 
-def _expression(
-    source: Source, definition: str, index: Sequence[str], raw: list[str], day: str
-) -> str:
-    """A definition with each `$n` replaced by its raw field; a group that is empty is NULL."""
-    replacement: dict[int, str] = {}
-    for number, name in enumerate(index, start=1):
-        if name == "@day":
-            replacement[number] = literal(day)
-        elif source.format == LINE:
-            replacement[number] = f"nullif(_raw.{identifier(name)}, '')"
-        else:
-            replacement[number] = f"_raw[{raw.index(name) + 1}]"
+def _expression(definition: str, index: Sequence[str], columns: Mapping[str, str]) -> str:
+    """A definition with each `$n` replaced by the SQL of its raw field."""
+    replacement = {number: columns[name] for number, name in enumerate(index, start=1)}
     return f"(\n{parse_expression(definition).with_parameters(replacement)}\n)"

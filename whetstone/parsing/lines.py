@@ -24,12 +24,13 @@ import pyarrow.compute as pc
 from whetstone.errors import InputError
 
 SCHEMA = pa.schema([("line", pa.string()), ("raw_line", pa.int64()), ("problem", pa.string())])
-_CHUNK_BYTES = 8 << 20
-_KEPT_OF_A_BAD_LINE = 1000
+CHUNK_BYTES = 8 << 20
+KEPT_OF_A_BAD_LINE = 1000
+BROKEN_OFF = "file breaks off"
 
 
 def read_lines(
-    path: Path, max_line_bytes: int, chunk_bytes: int = _CHUNK_BYTES
+    path: Path, max_line_bytes: int, chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[pa.RecordBatch]:
     """Yield the lines of a raw file as batches of `SCHEMA`, in order.
 
@@ -43,24 +44,37 @@ def read_lines(
     """
     number = 1
     try:
+        for block in _whole_lines(read_chunks(path, chunk_bytes), max_line_bytes):
+            batch = _batch(block, number, max_line_bytes)
+            number += batch.num_rows
+            yield batch
+    except BrokenOffError as error:
+        yield error.row(number)
+
+
+class BrokenOffError(Exception):
+    """The compressed stream is damaged or ends too early; what came before is good."""
+
+    def row(self, raw_line: int) -> pa.RecordBatch:
+        """The place where it broke off, as a row with that problem."""
+        row = {"line": "", "raw_line": raw_line, "problem": f"{BROKEN_OFF}: {self}"}
+        return pa.RecordBatch.from_pylist([row], SCHEMA)
+
+
+def read_chunks(path: Path, chunk_bytes: int) -> Iterator[bytes]:
+    """Yield the content of a raw file, decompressed and without a byte order mark.
+
+    Raises:
+        InputError: the file cannot be opened or read.
+        BrokenOffError: a compressed file is damaged here.
+    """
+    try:
         with path.open("rb") as file:
-            try:
-                chunks = _without_mark(_chunks(file, chunk_bytes))
-                for block in _whole_lines(chunks, max_line_bytes):
-                    batch = _batch(block, number, max_line_bytes)
-                    number += batch.num_rows
-                    yield batch
-            except _BrokenOffError as error:
-                row = {"line": "", "raw_line": number, "problem": f"file breaks off: {error}"}
-                yield pa.RecordBatch.from_pylist([row], SCHEMA)
+            yield from _without_mark(_chunks(file, chunk_bytes))
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error}); check the file and land it again"
         ) from error
-
-
-class _BrokenOffError(Exception):
-    """The compressed stream is damaged or ends too early; what came before is good."""
 
 
 def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
@@ -82,7 +96,7 @@ def _decompressed(stream: Any, chunk_bytes: int) -> Iterator[bytes]:
             piece = stream.read(1 << 16)
         except (EOFError, zlib.error, OSError, pa.ArrowException) as error:
             yield b"".join(pieces)
-            raise _BrokenOffError(str(error)) from error
+            raise BrokenOffError(str(error)) from error
         pieces.append(piece)
         size += len(piece)
         if size >= chunk_bytes or not piece:
@@ -155,7 +169,7 @@ def _with_problems(raw: pa.Array, limit: int) -> tuple[pa.Array, pa.Array]:
     for value in raw.to_pylist():
         if len(value) - 1 > limit:
             # No more than the limit: how much more is there depends on where chunks end.
-            kept = min(limit, _KEPT_OF_A_BAD_LINE)
+            kept = min(limit, KEPT_OF_A_BAD_LINE)
             lines.append(value[:kept].decode(errors="replace"))
             problems.append("line too long")
             continue
@@ -163,6 +177,6 @@ def _with_problems(raw: pa.Array, limit: int) -> tuple[pa.Array, pa.Array]:
             lines.append(value.decode())
             problems.append(None)
         except UnicodeDecodeError:
-            lines.append(value[:_KEPT_OF_A_BAD_LINE].decode(errors="replace"))
+            lines.append(value[:KEPT_OF_A_BAD_LINE].decode(errors="replace"))
             problems.append("not UTF-8")
     return pa.array(lines, pa.string()), pa.array(problems, pa.string())

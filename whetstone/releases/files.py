@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from whetstone.durable import flush
 from whetstone.errors import ReleaseError
 
 TEMPORARY = ".partial-"
@@ -35,9 +36,9 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 def replace_durably(partial: Path, path: Path) -> None:
     """Renames `partial`, in the same directory, to `path`, both flushed to the disk."""
-    _flush(partial)
+    flush(partial)
     os.replace(partial, path)  # noqa: PTH105 - the one call that decides what readers see
-    _flush(path.parent)
+    flush(path.parent)
 
 
 @contextmanager
@@ -76,11 +77,3 @@ def _acquired(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
