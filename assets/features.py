@@ -5,10 +5,9 @@ import dagster as dg
 from assets.columns import feature_schema
 from assets.factory import Factory, Look, Made, Work
 from whetstone.catalog.catalog_pb2 import FeatureView
-from whetstone.engine import open_engine
-from whetstone.features import features_sql
+from whetstone.dictionaries import templating_of
+from whetstone.engines import chosen_engine
 from whetstone.lake import Place
-from whetstone.sql import literal
 
 
 def build(factory: Factory) -> list[dg.AssetsDefinition]:
@@ -20,10 +19,10 @@ def _features(factory: Factory, view: FeatureView) -> dg.AssetsDefinition:
     def make(work: Work) -> Made:
         lake = work.stores.lake
         events = lake.part(Place("parsed", view.source, work.day))
-        with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
-            relation = f"read_parquet({literal(str(events))})"
-            connection.execute(f"CREATE TEMP TABLE units AS {features_sql(view, relation)}")
-            content = staged.write(connection, "units")
+        with lake.stage(work.place) as staged:
+            engine = chosen_engine(factory.settings, lake.root)
+            templating = templating_of(lake, factory.catalog.sources[view.source], view)
+            content = engine.features(view, events, staged, templating)
             manifest = work.commit(staged, content.version, content.rows)
         return Made(manifest, {"dagster/row_count": content.rows})
 

@@ -8,10 +8,12 @@ from resources.roots import detectors_of
 from whetstone.catalog.catalog_pb2 import GoldenDataset
 from whetstone.catalog.validation import entity_columns
 from whetstone.contributions import contributions
+from whetstone.dictionaries import DICTIONARY, templating_of
 from whetstone.engine import open_engine
 from whetstone.features import features_sql
 from whetstone.golden import Golden, JudgedUnit, build_golden
 from whetstone.lake import version_of
+from whetstone.parsing.templates import with_templates
 from whetstone.sql import identifier, literal
 
 EVENTS = "events.parquet"
@@ -157,6 +159,11 @@ def _golden_features(factory: Factory, dataset: GoldenDataset) -> dg.AssetsDefin
         place = lake.directory(type(work.place)("golden", dataset.name))
         with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
             relation = f"read_parquet({literal(str(place / EVENTS))})"
+            templating = templating_of(lake, factory.catalog.source_of(dataset), view)
+            if templating is not None:
+                relation = with_templates(connection, relation, templating).relation
+                text = templating.dictionary.to_json()
+                staged.path(DICTIONARY).write_text(text, encoding="utf-8")
             keys = ", ".join(identifier(n) for n in ("environment", "unit", "event_timestamp"))
             examples = f"read_parquet({literal(str(place / 'part.parquet'))})"
             connection.execute(

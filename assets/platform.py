@@ -13,6 +13,7 @@ from assets import (
     parsing,
     releases,
     scoring,
+    templates,
     training,
     warehouse,
 )
@@ -29,7 +30,7 @@ from whetstone.lineage import build_graph
 from whetstone.planning import Plan
 from whetstone.settings import Settings
 
-_LAYERS = (parsing, features, golden, training, scoring, monitoring, warehouse)
+_LAYERS = (parsing, golden, templates, features, training, scoring, monitoring, warehouse)
 
 
 def open_factory(settings: Settings) -> Factory:

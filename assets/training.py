@@ -9,10 +9,13 @@ import pyarrow.parquet as pq
 from assets.factory import Factory, Look, Made, Work
 from assets.golden import EVENTS
 from whetstone.catalog.catalog_pb2 import Definitions, Detector
+from whetstone.catalog.templated import reads_templates
 from whetstone.catalog.validation import entity_columns
 from whetstone.champions import record_champion
+from whetstone.dictionaries import DICTIONARY
 from whetstone.engine import open_engine
-from whetstone.lake import Place
+from whetstone.lake import Lake, Place
+from whetstone.parsing.templates import TemplateDictionary
 from whetstone.releases import Bundle, pack, stamp, unpack
 from whetstone.sql import literal
 
@@ -97,6 +100,7 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
                 threshold=trained.threshold,
                 definitions=factory.catalog.needed_by(detector),
                 feature_names=trained.features,
+                templates=_dictionary(factory, lake, detector),
                 manifest={
                     "detector": detector.name,
                     "family": family,
@@ -131,6 +135,16 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
         ),
         make,
     )
+
+
+def _dictionary(factory: Factory, lake: Lake, detector: Detector) -> TemplateDictionary | None:
+    """The templates that the examples' features were made with; None where none reads them."""
+    dataset = factory.catalog.golden_datasets[detector.golden_dataset]
+    source, view = factory.catalog.source_of(dataset), factory.catalog.view_of(dataset)
+    if not reads_templates(source, view, detector.features):
+        return None
+    used = lake.directory(Place("golden_features", dataset.name)) / DICTIONARY
+    return TemplateDictionary.from_json(used.read_bytes())
 
 
 def _evaluation(factory: Factory, detector: Detector) -> dg.AssetsDefinition:

@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from enum import Enum
 
 from whetstone.catalog import Catalog
-from whetstone.catalog.catalog_pb2 import Detector
-from whetstone.catalog.hashes import message_hash, source_hash, used_hash, view_hash
+from whetstone.catalog.catalog_pb2 import Detector, FeatureView, Source
+from whetstone.catalog.hashes import (
+    message_field_hash,
+    message_hash,
+    source_hash,
+    used_hash,
+    view_hash,
+)
+from whetstone.catalog.templated import has_templates, reads_templates
 from whetstone.lake import version_of
+from whetstone.parsing.templates_masks import MASKING
 
 ALERTS = "alerts/daily"
 WAREHOUSE = "warehouse/views"
@@ -87,6 +95,8 @@ def build_graph(catalog: Catalog, training_code: Mapping[str, str]) -> Graph:
     nodes = [
         *_of_sources(catalog),
         *_of_golden_datasets(catalog),
+        *_of_templates(catalog),
+        *_of_features(catalog),
         *(
             node
             for detector in catalog.detectors.values()
@@ -120,9 +130,25 @@ def build_graph(catalog: Catalog, training_code: Mapping[str, str]) -> Graph:
 
 def _of_sources(catalog: Catalog) -> Iterable[Node]:
     for name, source in catalog.sources.items():
-        yield Node(f"parsed/{name}", True, source_hash(source), (Input(f"landing/{name}"),))
-    for name, view in catalog.feature_views.items():
-        yield Node(f"features/{name}", True, view_hash(view), (Input(f"parsed/{view.source}"),))
+        yield Node(f"parsed/{name}", True, _parsing(catalog, source), (Input(f"landing/{name}"),))
+
+
+def _parsing(catalog: Catalog, source: Source) -> str:
+    """What parsing a source means, with the treatment of personal data where it is landed."""
+    policies = [
+        part
+        for name, environment in catalog.environments.items()
+        if source.name in environment.sources and environment.HasField("privacy")
+        for part in (name, message_hash(environment.privacy))
+    ]
+    return version_of(_events(source), *policies) if policies else _events(source)
+
+
+def _events(source: Source) -> str:
+    """What the events of a source are, with the keys by which templates are found."""
+    if not source.message:
+        return source_hash(source)
+    return version_of(source_hash(source), source.message, MASKING.version)
 
 
 def _of_golden_datasets(catalog: Catalog) -> Iterable[Node]:
@@ -132,7 +158,7 @@ def _of_golden_datasets(catalog: Catalog) -> Iterable[Node]:
             f"golden/{name}",
             False,
             version_of(
-                message_hash(dataset), source_hash(catalog.source_of(dataset)), view_hash(view, ())
+                message_hash(dataset), _events(catalog.source_of(dataset)), view_hash(view, ())
             ),
             (
                 Input(f"contributions/{name}"),
@@ -141,7 +167,40 @@ def _of_golden_datasets(catalog: Catalog) -> Iterable[Node]:
                 Input(f"parsed/{view.source}", Follow.AFTER, optional=True),
             ),
         )
-        yield Node(f"golden_features/{name}", False, view_hash(view), (Input(f"golden/{name}"),))
+
+
+def _of_templates(catalog: Catalog) -> Iterable[Node]:
+    """Mined when the source appears and when its detectors are about to retrain, no day sooner."""
+    for name, source in catalog.sources.items():
+        if has_templates(source):
+            retraining = [
+                Input(f"golden/{dataset.name}", optional=True)
+                for dataset in catalog.golden_datasets.values()
+                if catalog.view_of(dataset).source == name
+            ]
+            yield Node(
+                f"templates/{name}",
+                False,
+                version_of(message_field_hash(source), MASKING.version),
+                (Input(f"parsed/{name}", Follow.PRESENCE, optional=True), *retraining),
+            )
+
+
+def _of_features(catalog: Catalog) -> Iterable[Node]:
+    for name, view in catalog.feature_views.items():
+        # Days that have passed keep the templates of their time.
+        templates = _templates_of(catalog, view, Follow.LATEST)
+        inputs = (Input(f"parsed/{view.source}"), *templates)
+        yield Node(f"features/{name}", True, view_hash(view), inputs)
+    for name, dataset in catalog.golden_datasets.items():
+        view = catalog.view_of(dataset)
+        inputs = (Input(f"golden/{name}"), *_templates_of(catalog, view, Follow.CONTENT))
+        yield Node(f"golden_features/{name}", False, view_hash(view), inputs)
+
+
+def _templates_of(catalog: Catalog, view: FeatureView, follow: Follow) -> Iterable[Input]:
+    if reads_templates(catalog.sources[view.source], view):
+        yield Input(f"templates/{view.source}", follow)
 
 
 def _of_detector(
@@ -184,5 +243,5 @@ def _of_detector(
 def _queried(nodes: Iterable[Node]) -> Iterable[Input]:
     """What people query: the layers that the warehouse has views of."""
     for node in nodes:
-        if node.layer in ("parsed", "features", "golden", "scores", "alerts"):
+        if node.layer in ("parsed", "templates", "features", "golden", "scores", "alerts"):
             yield Input(node.asset, Follow.PRESENCE, optional=True)

@@ -134,6 +134,8 @@ class _Planner:
         if gate := next((s.asset for s, state in states if state is _State.BLOCKED), None):
             self._held[_text(key)] = f"the gate of {gate} failed"
             return _State.MISSING if made is None else _State.FRESH
+        if made is None and _nothing_yet(states):
+            return _State.MISSING
         if reason := _missing(states):
             return self._hold(key, made, reason)
         inputs = self._versions.inputs(node, day)
@@ -260,6 +262,11 @@ def _missing(states: Sequence[tuple[Input, _State]]) -> str:
     if all(state is _State.MISSING for _, state in states):
         return "nothing exists that it could be made from"
     return ""
+
+
+def _nothing_yet(states: Sequence[tuple[Input, _State]]) -> bool:
+    """Whether what is made from whatever there is has nothing to be made from; no cause to hold."""
+    return all(source.optional and state is _State.MISSING for source, state in states)
 
 
 def _binds(source: Input) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.releases.builders import as_json, example, forged, members_of
 from whetstone.catalog.catalog_pb2 import Definitions, Detector, Source
 from whetstone.errors import ReleaseError
+from whetstone.parsing.templates import TemplateDictionary
 from whetstone.releases import Bundle, archive, pack, stamp, unpack, version
 
 TEXT = st.text(max_size=20)
@@ -47,6 +48,7 @@ BUNDLES = st.builds(
     ).map(tuple),
     manifest=st.dictionaries(TEXT, JSON, max_size=4),
     model_card=TEXT,
+    templates=st.none() | st.builds(TemplateDictionary, st.dictionaries(TEXT, TEXT, max_size=3)),
 )
 
 
@@ -77,8 +79,10 @@ def test_every_part_of_a_bundle_counts_for_its_version():
         replace(bundle, feature_names=bundle.feature_names[::-1]),
         replace(bundle, manifest={**bundle.manifest, "seed": 99}),
         replace(bundle, model_card=bundle.model_card + " "),
+        replace(bundle, templates=TemplateDictionary()),
+        replace(bundle, templates=TemplateDictionary({"disk <*>": "disk <*>"})),
     ]
-    assert len({version(each) for each in [bundle, *changed]}) == 7
+    assert len({version(each) for each in [bundle, *changed]}) == 9
 
 
 def test_a_stale_version_in_the_manifest_is_replaced():

@@ -10,7 +10,7 @@ References:
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from whetstone.errors import ReleaseError
 
@@ -31,12 +31,15 @@ def write(members: Mapping[str, bytes]) -> bytes:
     return b"".join([*parts, _END])
 
 
-def read(data: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
+def read(
+    data: bytes, limits: Mapping[str, int], optional: Collection[str] = ()
+) -> dict[str, bytes]:
     """The members of an archive that `write` made.
 
     Args:
         data: The archive; hostile until this function has returned.
         limits: Name to largest allowed size in bytes, of every member in the expected order.
+        optional: Names of members that may be absent.
 
     Raises:
         ReleaseError: A member is unknown, missing, doubled, out of order, too large, not a plain
@@ -53,10 +56,10 @@ def read(data: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
             raise _refused(f"{name} is truncated: {len(content)} of {size} bytes")
         members[name] = content
         offset += _BLOCK + size + -size % _BLOCK
-    if missing := [name for name in limits if name not in members]:
+    if missing := [name for name in limits if name not in {*members, *optional}]:
         raise _refused(f"{', '.join(missing)} is missing")
     # Order, owners, times, padding and what follows the end: one comparison covers them all.
-    if write({name: members[name] for name in limits}) != data:
+    if write({name: members[name] for name in limits if name in members}) != data:
         raise _refused("it is not laid out as Whetstone lays bundles out")
     return members
 

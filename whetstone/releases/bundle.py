@@ -4,6 +4,7 @@
     operating_point.json   threshold and the order of the graph's features
     definitions.textproto  the exact definitions it was trained with
     model_card.md          for people
+    templates.json         the template dictionary, where features read templates
     graph.onnx             the model
 
 `pack` and `unpack` are inverse to each other. The version of a bundle is a hash of its content, so
@@ -20,7 +21,8 @@ from typing import Any, cast
 from google.protobuf import text_format
 
 from whetstone.catalog.catalog_pb2 import Definitions
-from whetstone.errors import ReleaseError
+from whetstone.errors import InputError, ReleaseError
+from whetstone.parsing.templates import TemplateDictionary
 from whetstone.releases import archive
 
 _MIB = 1 << 20
@@ -29,6 +31,7 @@ _LIMITS = {
     "operating_point.json": _MIB,
     "definitions.textproto": 16 * _MIB,
     "model_card.md": 4 * _MIB,
+    "templates.json": 64 * _MIB,
     "graph.onnx": 512 * _MIB,
 }
 MAX_BUNDLE_BYTES = sum(_LIMITS.values()) + _MIB
@@ -48,6 +51,7 @@ class Bundle:
             lineage, feature baselines for explanations. `version` is filled in by `stamp` and
             `pack`; what is not to change the version (a wall-clock time) does not belong here.
         model_card: Markdown.
+        templates: The dictionary of the source's messages; None where no feature reads it.
     """
 
     graph: bytes
@@ -56,6 +60,7 @@ class Bundle:
     feature_names: tuple[str, ...]
     manifest: dict[str, Any]
     model_card: str
+    templates: TemplateDictionary | None = None
 
 
 def version(bundle: Bundle) -> str:
@@ -103,7 +108,7 @@ def unpack(data: bytes) -> Bundle:
     Raises:
         ReleaseError: What is wrong with which member, and what to do.
     """
-    members = archive.read(data, _LIMITS)
+    members = archive.read(data, _LIMITS, optional=("templates.json",))
     manifest = _json_object("manifest.json", members["manifest.json"])
     if manifest.get("version") != (content := _content_hash(members)):
         raise _refused(
@@ -117,6 +122,7 @@ def unpack(data: bytes) -> Bundle:
         feature_names=feature_names,
         manifest=manifest,
         model_card=_text("model_card.md", members["model_card.md"]),
+        templates=_templates(members.get("templates.json")),
     )
 
 
@@ -135,8 +141,10 @@ def _members(bundle: Bundle) -> dict[str, bytes]:
                 bundle.definitions, as_utf8=True
             ).encode(),
             "model_card.md": bundle.model_card.encode(),
-            "graph.onnx": bundle.graph,
         }
+        if bundle.templates is not None:
+            members["templates.json"] = bundle.templates.to_json().encode()
+        members["graph.onnx"] = bundle.graph
         survived = json.loads(members["manifest.json"]) == bundle.manifest
     except (TypeError, ValueError, RecursionError) as error:
         raise ReleaseError(f"cannot pack the bundle: {error}. Correct that part of it") from error
@@ -197,6 +205,13 @@ def _definitions(content: bytes) -> Definitions:
         return text_format.Parse(_text(name, content), Definitions())
     except (text_format.ParseError, ValueError, RecursionError) as error:
         raise _refused(name, f"cannot be parsed: {error}") from error
+
+
+def _templates(content: bytes | None) -> TemplateDictionary | None:
+    try:
+        return None if content is None else TemplateDictionary.from_json(content)
+    except InputError as error:
+        raise _refused("templates.json", str(error)) from error
 
 
 def _graph(content: bytes) -> bytes:

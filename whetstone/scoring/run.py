@@ -15,9 +15,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from whetstone.catalog.expressions import ExpressionError, parse_expression
+from whetstone.catalog.templated import reads_templates
 from whetstone.catalog.validation import entity_columns
 from whetstone.errors import ReleaseError
 from whetstone.features import features_sql
+from whetstone.parsing.templates import Templating, with_templates
 from whetstone.releases import Bundle
 from whetstone.scoring.explain import Contribution, explain
 from whetstone.scoring.matrix import feature_matrix
@@ -41,6 +43,7 @@ class BundleScorer:
         self.dataset = bundle.definitions.golden_datasets[0]
         self.detector = bundle.definitions.detectors[0]
         _check_definitions(bundle)
+        self.templating = _templating(bundle)
         self._scorer = OnnxScorer(bundle.graph)
 
     @property
@@ -60,6 +63,8 @@ class BundleScorer:
             `event_timestamp`, `score`, `threshold`, `is_alert`, `model_version`, features.
         """
         names = list(self.bundle.feature_names)
+        if self.templating is not None:
+            relation = with_templates(connection, relation, self.templating).relation
         sql = features_sql(self.view, relation, names)
         units = connection.sql(
             f"SELECT * EXCLUDE (unit_hash) FROM ({sql}) ORDER BY environment, unit, event_timestamp"
@@ -109,6 +114,20 @@ def _check_definitions(bundle: Bundle) -> None:
                 f"the bundle of {definitions.detectors[0].name} is refused: {text!r}: {error};"
                 " roll the release back and find out who signed it"
             ) from error
+
+
+def _templating(bundle: Bundle) -> Templating | None:
+    """How events get templates; None where no feature of the bundle reads them."""
+    definitions = bundle.definitions
+    source, view = definitions.sources[0], definitions.feature_views[0]
+    if not reads_templates(source, view, bundle.feature_names):
+        return None
+    if bundle.templates is None:
+        raise ReleaseError(
+            f"the bundle of {definitions.detectors[0].name} is refused: its features read templates"
+            " and it has no dictionary; publish it anew from its model"
+        )
+    return Templating(source.message, bundle.templates)
 
 
 def alerts_of(scored: pa.Table) -> pa.Table:
