@@ -16,7 +16,7 @@ What a caller may rely on:
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
@@ -37,6 +37,7 @@ from sqlalchemy.exc import IntegrityError
 
 from triage import schema
 from triage.records import (
+    ERASED,
     Alert,
     Counts,
     Decision,
@@ -198,11 +199,35 @@ class CaseStore:
         )
         with self._reader.begin() as connection:
             judged = _read(connection, query)
-        return [decision for decision in map(decide, judged) if decision is not None]
+        decided = (decide(alert) for alert in judged if alert.unit != ERASED)
+        return [decision for decision in decided if decision is not None]
 
     def verdict_fingerprint(self, detectors: Sequence[str]) -> str:
         """Hash of these detectors' decisions: equal as long as training would learn the same."""
         return fingerprint(self.decisions(detectors))
+
+    def find_subject(self, environment: str, values: Collection[str]) -> list[Alert]:
+        """The alerts of an environment whose entity has one of these values."""
+        query = select(schema.alerts).where(_A.environment == environment).order_by(_A.alert_id)
+        with self._reader.begin() as connection:
+            found = _read(connection, query)
+        return [alert for alert in found if set(values).intersection(alert.entity.values())]
+
+    def erase(self, alert_ids: Sequence[str]) -> None:
+        """Erase what alerts and verdicts on them say of somebody, for ever.
+
+        They stay in the history, without entity, explanation and notes; what analysts decided on
+        them counts no more, because nothing is left that could be learned from.
+        """
+        gone = {"unit": ERASED, "entity": {}, "explanation": [], "firing": False}
+        with self._writer.begin() as connection:
+            for alert_id in alert_ids:
+                connection.execute(
+                    update(schema.alerts).where(_A.alert_id == alert_id).values(gone)
+                )
+                connection.execute(
+                    update(schema.verdicts).where(_V.alert_id == alert_id).values(note="")
+                )
 
     def counts(self, environment: str | None = None, detector: str | None = None) -> Counts:
         """How many alerts are in which state, and how many current verdicts of which value."""

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any, Literal
 
 State = Literal["open", "judged", "withdrawn"]
+# The unit of an alert whose subject was erased.
+ERASED = "[erased]"
 
 
 class VerdictValue(StrEnum):
