@@ -1,7 +1,7 @@
 # The table of contents of daily work; `make help` lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint types imports bench proto chromium clean
+.PHONY: help up demo test lint types imports bench proto chromium java clean
 SHELL := /bin/bash
 
 # Nothing is installed twice: the stamp carries the hash of what decides an installation.
@@ -22,7 +22,7 @@ up: $(INSTALLED) ## Start the platform with demo data: Dagster on 3000, dashboar
 demo: $(INSTALLED) ## Walk the whole loop once, from raw logs to a signed release, and say what happened
 	@$(BIN)/whetstone demo
 
-test: $(INSTALLED) chromium lint types imports ## Everything that a change must pass
+test: $(INSTALLED) chromium java lint types imports ## Everything that a change must pass
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED) ## Check style and formatting
@@ -48,6 +48,12 @@ chromium: ## Install the browser in which tests look at pages, where it is missi
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends chromium; \
 	else echo "The tests look at pages in a browser: install chromium (Debian: apt install chromium)" >&2; exit 1; fi; }
 
+java: ## Install the Java that Spark runs on, where it is missing
+	@command -v java >/dev/null || test -x "$$JAVA_HOME/bin/java" || { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends openjdk-17-jre-headless; \
+	else echo "The tests compare with Spark: install Java 17 (Debian: apt install openjdk-17-jre-headless)" >&2; exit 1; fi; }
+
 clean: ## Remove the installation and the caches; the platform's state in .whetstone stays
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -60,5 +66,5 @@ $(INSTALLED):
 	@mkdir -p .venv && touch $(INTERRUPTED)
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || { \
 	echo "$(PYTHON) cannot make virtual environments (Debian: apt install python3.11-venv)" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[platform,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[platform,spark,dev]'
 	@rm -f .venv/.installed-* $(INTERRUPTED) && touch $@

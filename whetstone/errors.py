@@ -30,3 +30,7 @@ class ReleaseError(WhetstoneError):
 
 class StorageError(WhetstoneError):
     """The lake cannot be written: free space or fix permissions, then repeat; nothing was lost."""
+
+
+class EngineError(WhetstoneError):
+    """Spark cannot be reached or cannot run this: follow the message; nothing was changed."""

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +30,18 @@ class Settings(BaseSettings):
     memory_limit: str = Field("4GB", description="DuckDB's memory limit per connection")
     threads: int = Field(0, description="DuckDB's threads per connection; 0: one per core")
     max_line_bytes: int = Field(1 << 20, description="Longer raw lines are rejected")
+    engine: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="What parses and computes features"
+    )
+    spark_master: str = Field(
+        "local[*]",
+        description="local[*]: this machine's cores; spark://host:7077: a standalone cluster;"
+        " sc://host:15002: Spark Connect",
+    )
+    spark_python: str = Field("", description="Python of the Spark workers; empty: this one's path")
+    spark_options: dict[str, str] = Field(
+        default_factory=dict[str, str], description="More Spark properties, as a JSON object"
+    )
 
     @property
     def landing(self) -> Path:
@@ -44,6 +57,16 @@ class Settings(BaseSettings):
     def lake(self) -> Path:
         """`lake/<layer>/<name>/…`: Parquet, see `whetstone.lake`."""
         return self.home / "lake"
+
+    @property
+    def privacy_keys(self) -> Path:
+        """`keys/privacy/<environment>/<period>.key`: keys of pseudonyms."""
+        return self.home / "keys" / "privacy"
+
+    @property
+    def privacy_audit(self) -> Path:
+        """Who looked behind pseudonyms, or erased: JSON lines, chained by hashes."""
+        return self.home / "audit" / "privacy.jsonl"
 
     @property
     def releases(self) -> Path:
