@@ -3,18 +3,18 @@
 import atexit
 import os
 import sys
-import time
 import warnings
-from datetime import UTC, date, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
 from whetstone import console
-from whetstone.catalog import Catalog, load_catalog
+from whetstone.catalog import load_catalog
+from whetstone.cli_catalog import catalog_app
+from whetstone.cli_options import AsJson, Day, day_of
 from whetstone.errors import InputError, NotReadyError, WhetstoneError
 from whetstone.settings import settings
 
@@ -27,16 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-catalog_app = typer.Typer(help="Check and try definitions.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
-Day = Annotated[
-    str | None,
-    typer.Option(help="Day the file was landed on, YYYY-MM-DD; gives year-less clocks their year."),
-]
-_SHOWN_RECORDS = 5
 _ROOMS = ("whetstone", "workbench", "assets", "resources", "triage", "detectors", "monitoring")
+_SHOWN = 20
 _INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
@@ -71,16 +65,6 @@ def _silence_libraries() -> None:
 
 def _say_nothing(*_: object, **__: object) -> None:
     pass
-
-
-def day_of(text: str | None) -> date:
-    """A day option's value; today (UTC) when it was not given."""
-    if text is None:
-        return datetime.now(UTC).date()
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(f"--day {text}: write YYYY-MM-DD") from error
 
 
 @app.command()
@@ -172,81 +156,36 @@ def contribute(
     )
 
 
-@catalog_app.command("check")
-def catalog_check(
-    functions: Annotated[
-        bool, typer.Option("--functions", help="List what definitions may use.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Check every definition; each problem names file, line and field.
-
-    Example: `whetstone catalog check`
-    """
-    if functions:
-        from whetstone.catalog.expressions import allowed_functions
-
-        scalar, aggregates = allowed_functions()
-        console.show("scalar: " + " ".join(sorted(scalar)))
-        console.show("aggregate: " + " ".join(sorted(aggregates)))
-        return
-    counts = catalog_counts(load_catalog(settings().catalog))
-    if as_json:
-        console.show_json(counts)
-    else:
-        console.show(", ".join(f"{count} {name}" for name, count in counts.items()) + ": all valid")
-
-
-def catalog_counts(catalog: Catalog) -> dict[str, int]:
-    """How many definitions of each kind a catalog has."""
-    return {
-        "sources": len(catalog.sources),
-        "feature views": len(catalog.feature_views),
-        "golden datasets": len(catalog.golden_datasets),
-        "detectors": len(catalog.detectors),
-        "environments": len(catalog.environments),
-    }
-
-
-@catalog_app.command("test")
-def catalog_test(
-    source: Annotated[str, typer.Argument(help="Source, as in the catalog.")],
+@app.command()
+def templates(
     file: Annotated[Path, typer.Argument(help="Raw file: plain, gzip or zstd.")],
+    out: Annotated[
+        Path, typer.Option(help="CSV to write: LineId, EventId, EventTemplate, ParameterList.")
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option(help="Kind of log, as in the catalog; default: find the header by itself."),
+    ] = None,
     day: Day = None,
     as_json: AsJson = False,
 ) -> None:
-    """Parse a raw file with a source's definition and show what comes out.
+    """Find the templates of the messages of a raw file.
 
-    Example: `whetstone catalog test sshd /var/log/auth.log`
+    Example: `whetstone templates /var/log/syslog --out templates.csv`
     """
-    from whetstone.trial import try_source
+    from whetstone.parsing.templates_file import file_templates
 
-    began = time.perf_counter()
-    trial = try_source(
-        load_catalog(settings().catalog).source(source),
-        file,
-        day_of(day).isoformat(),
-        _SHOWN_RECORDS,
-    )
-    seconds = time.perf_counter() - began
-    result: dict[str, Any] = {
-        "source": source,
-        "lines": trial.parsed.lines,
-        "parsed": trial.parsed.events,
-        "skipped": trial.parsed.skipped,
-        "rejects": trial.parsed.rejects,
-        "lines_per_second": round(trial.parsed.lines / seconds),
-    }
+    defined = load_catalog(settings().catalog).source(source) if source else None
+    found = file_templates(file, defined, day_of(day).isoformat(), settings().max_line_bytes)
+    found.write_csv(out)
+    counts = found.counts()
     if as_json:
-        console.show_json(result)
+        console.show_json(
+            {"lines": len(found.templates), "templates": len(counts), "out": str(out)}
+        )
         return
-    console.show_table("first records", trial.records)
-    console.show_table("rejects", [{"reason": r, "lines": n} for r, n in trial.examples.items()])
-    console.show(
-        f"{trial.parsed.lines} lines: {trial.parsed.events} events, {trial.parsed.skipped} of other"
-        f" sources, {sum(trial.parsed.rejects.values())} rejects;"
-        f" {result['lines_per_second']:,} lines a second"
-    )
+    rows = [{"lines": lines, "template": text} for text, lines in counts.most_common(_SHOWN)]
+    console.show_table(f"{len(counts)} templates of {len(found.templates)} lines", rows)
 
 
 @app.command()

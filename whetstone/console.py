@@ -7,16 +7,19 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich import box
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 # In a pipe there is no edge to break at.
 _PIPE_WIDTH = 10_000
+# Records are read by people, in a pipe too: `whetstone catalog test … | less`.
+_RECORDS_WIDTH = 160
+_MIN_RECORD_CELL = 18
 _MIN_LAST_COLUMN = 24
 _GAP = 3
 # All but newline and tab; also the marks that turn the direction of the text around.
@@ -29,20 +32,20 @@ def say(text: str) -> None:
     _console(sys.stderr).print(Text(shown(text)), soft_wrap=True)
 
 
-def show(text: str = "") -> None:
-    """A line of the result."""
-    _console(sys.stdout).print(Text(shown(text)), soft_wrap=True)
+def show(text: str = "", stream: TextIO | None = None) -> None:
+    """A line of the result; what goes beside the result goes to another stream."""
+    _console(stream or sys.stdout).print(Text(shown(text)), soft_wrap=True)
 
 
-def show_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def show_table(title: str, rows: Sequence[Mapping[str, Any]], stream: TextIO | None = None) -> None:
     """Rows with the same keys as a table; says so when there are none.
 
     Where the terminal is too narrow for the columns, each row becomes a block of lines.
     """
     if not rows:
-        show(f"{title}: none")
+        show(f"{title}: none", stream)
         return
-    console = _console(sys.stdout)
+    console = _console(stream or sys.stdout)
     names = [name.replace("_", " ") for name in rows[0]]
     cells = [[_cell(value) for value in row.values()] for row in rows]
     console.print(Text(shown(title), "bold"), soft_wrap=True)
@@ -53,6 +56,32 @@ def show_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
         console.print()
     else:
         _print_blocks(console, names, cells)
+
+
+def show_records(
+    title: str, rows: Sequence[Mapping[str, Any]], stream: TextIO | None = None
+) -> None:
+    """Records of many columns: a line a column, records side by side, long values cut.
+
+    Where not even short values fit side by side, each record becomes a block of lines.
+    """
+    if not rows:
+        show(f"{title}: none", stream)
+        return
+    console = _console(stream or sys.stdout)
+    width = min(console.width, _RECORDS_WIDTH)
+    labels = [shown(name) for name in rows[0]]
+    room = (width - max(map(cell_len, labels)) - _GAP * len(rows)) // len(rows)
+    console.print(Text(shown(title), "bold"), soft_wrap=True)
+    if room < _MIN_RECORD_CELL and len(rows) > 1:
+        cells = [[_cell(value) for value in row.values()] for row in rows]
+        _print_blocks(console, labels, cells)
+        return
+    columns = [[_cut(_cell(value), room) for value in row.values()] for row in rows]
+    heads = ["", *(str(number) for number in range(1, len(rows) + 1))]
+    lines = [list(line) for line in zip(labels, *columns, strict=True)]
+    console.print(_table(heads, lines, [False] * len(heads)))
+    console.print()
 
 
 def show_values(title: str, values: Mapping[str, Any]) -> None:
@@ -98,6 +127,12 @@ def _print_blocks(console: Console, names: Sequence[str], cells: Sequence[Sequen
         for name, cell in zip(names, row, strict=True):
             console.print(Text(f"  {name:{widest}}  {cell}"), soft_wrap=True)
         console.print()
+
+
+def _cut(text: str, cells: int) -> str:
+    if cell_len(text) <= cells:
+        return text
+    return set_cell_size(text, cells - 1).rstrip() + "…"
 
 
 def _numeric(rows: Sequence[Mapping[str, Any]]) -> list[bool]:

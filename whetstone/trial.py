@@ -1,5 +1,7 @@
 """Try definitions and labels on raw files, without touching the lake."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,18 +17,32 @@ from whetstone.labels import read_labels
 from whetstone.parsing import Parsed, RawFile, parse_files
 from whetstone.settings import settings
 
+_SHOWN_OF_A_REJECT = 200
+
+
+@dataclass(frozen=True)
+class RejectReason:
+    """A reason for rejects: how many lines, and the first of them."""
+
+    reason: str
+    lines: int
+    first_line: int
+    example: str
+
 
 @dataclass(frozen=True)
 class SourceTrial:
-    """What a source made of a raw file.
-
-    `records` are the first events; `examples` maps a reject's reason, with one such line, to the
-    number of such rejects.
-    """
+    """What a source made of a raw file; `records` are the first events."""
 
     parsed: Parsed
     records: list[dict[str, Any]]
-    examples: dict[str, int]
+    rejects: list[RejectReason]
+    seconds: float
+
+    @property
+    def lines_per_second(self) -> int:
+        """Lines a second, with everything from opening the file to the tables."""
+        return round(self.parsed.lines / self.seconds)
 
 
 @dataclass(frozen=True)
@@ -39,27 +55,44 @@ class LabelTrial:
     unmatched: int
 
 
-def try_source(source: Source, file: Path, day: str, records: int) -> SourceTrial:
-    """Parse a raw file.
+def try_source(
+    source: Source,
+    file: Path,
+    day: str,
+    records: int,
+    progress: Callable[[int], None] | None = None,
+) -> SourceTrial:
+    """Parse a raw file and keep its first records.
+
+    `progress` is told the number of lines that have been parsed, now and then.
 
     Raises:
         InputError: the file cannot be read.
     """
+    began = time.perf_counter()
     with open_engine() as connection:
         parsed = parse_files(
-            connection, source, [RawFile(file, "trial", file.name)], day, settings().max_line_bytes
+            connection,
+            source,
+            [RawFile(file, "trial", file.name)],
+            day,
+            settings().max_line_bytes,
+            progress=progress,
         )
+        seconds = time.perf_counter() - began
         first = connection.execute(
-            "SELECT * EXCLUDE (environment, raw_file, raw_hash) FROM events LIMIT $1", [records]
+            "SELECT * EXCLUDE (environment, raw_file, raw_hash, key_id) FROM events"
+            " ORDER BY raw_line LIMIT $1",
+            [records],
         )
         names = [column[0] for column in first.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in first.fetchall()]
         rejects = connection.execute(
-            "SELECT reason || ', such as line ' || min(raw_line) || ': '"
-            " || left(arg_min(raw, raw_line), 80), count(*) FROM rejects"
-            " GROUP BY reason ORDER BY ALL"
+            f"""SELECT reason, count(*), min(raw_line),
+                       left(arg_min(raw, raw_line), {_SHOWN_OF_A_REJECT})
+                FROM rejects GROUP BY reason ORDER BY count(*) DESC, reason"""
         ).fetchall()
-    return SourceTrial(parsed, rows, dict(rejects))
+    return SourceTrial(parsed, rows, [RejectReason(*row) for row in rejects], seconds)
 
 
 def try_labels(

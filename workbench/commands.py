@@ -13,15 +13,21 @@ from triage import CaseStore, VerdictValue
 from triage.records import State
 from whetstone import console
 from whetstone.catalog import load_catalog
-from whetstone.cli import AsJson, Day, catalog_counts, day_of
+from whetstone.cli_catalog import catalog_counts
+from whetstone.cli_options import AsJson, Day, day_of
 from whetstone.errors import InputError, StorageError
 from whetstone.settings import settings
+from workbench import privacy
 
 
 def register(app: typer.Typer) -> None:
     """Add the platform's commands."""
     for command in (alerts, verdict, evaluate, rollback, status, demo, up):
         app.command()(_telling_of_databases(command))
+    privacy_app = typer.Typer(help="Personal data: keys, audit, erasure.", no_args_is_help=True)
+    for command in privacy.COMMANDS:
+        privacy_app.command()(_telling_of_databases(command))
+    app.add_typer(privacy_app, name="privacy")
 
 
 def alerts(

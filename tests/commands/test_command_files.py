@@ -210,7 +210,8 @@ class TestCatalogCheck:
 
     def test_a_good_catalog_is_counted(self, looking: Command) -> None:
         counts = looking.good("catalog", "check")
-        assert counts["sources"] == counts["detectors"] == 3
+        for kind in ("sources", "detectors"):
+            assert counts[kind] == len(list((looking.catalog / kind).glob("*.textproto"))) > 0
 
     def test_a_syntax_error_is_named_with_file_and_line(
         self, whetstone: Command, definition: Path

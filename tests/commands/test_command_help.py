@@ -8,6 +8,7 @@ import typer
 from command import WHETSTONE, Command
 
 from whetstone import cli
+from whetstone.cli_catalog import new_app
 from workbench.commands import register
 
 
@@ -17,8 +18,9 @@ def commands() -> list[tuple[str, ...]]:
     app = typer.Typer()
     register(app)
     own = [c.callback.__name__ for a in (cli.app, app) for c in a.registered_commands if c.callback]
-    below = [c.name for c in cli.catalog_app.registered_commands]
-    return [*((name,) for name in dict.fromkeys(own)), *(("catalog", str(n)) for n in below)]
+    below = [("catalog", str(c.name)) for c in cli.catalog_app.registered_commands]
+    below += [("catalog", "new", str(c.name)) for c in new_app.registered_commands]
+    return [*((name,) for name in dict.fromkeys(own)), *below]
 
 
 @cache
@@ -31,7 +33,7 @@ def help_of(*command: str) -> str:
 
 
 def test_the_help_lists_every_command() -> None:
-    listed = help_of() + help_of("catalog")
+    listed = help_of() + help_of("catalog") + help_of("catalog", "new")
     assert len(commands()) >= 11
     assert all(command[-1] in listed for command in commands())
 
