@@ -71,12 +71,10 @@ def main(arguments: list[str] | None = None) -> None:
     print(json.dumps(result, indent=None if options.json else 2))
 
 
-def _measure_looks(directory: Path, sizes: tuple[int, int, int], days: int) -> dict[str, Any]:
-    world = _build(directory, sizes, days)
-    settings = world.factory.settings
-    began = time.monotonic()
-    loaded = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", _LOADING],
+def printed_by(program: str, settings: Settings) -> str:
+    """What a Python program prints, in a process of its own, about the installation it is told."""
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program],
         cwd=PROJECT_ROOT,
         env={
             **os.environ,
@@ -87,8 +85,16 @@ def _measure_looks(directory: Path, sizes: tuple[int, int, int], days: int) -> d
         text=True,
         check=True,
     )
+    return done.stdout
+
+
+def _measure_looks(directory: Path, sizes: tuple[int, int, int], days: int) -> dict[str, Any]:
+    world = _build(directory, sizes, days)
+    settings = world.factory.settings
+    began = time.monotonic()
+    printed = printed_by(_LOADING, settings)
     load_seconds = time.monotonic() - began
-    assets = json.loads(loaded.stdout.splitlines()[-1])["assets"]
+    assets = json.loads(printed.splitlines()[-1])["assets"]
     _say(f"definitions of {assets} assets loaded in {load_seconds:.1f} s")
     made = len(world.settle())
     _say(f"{made} manifests written")
