@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from whetstone.cli import app
+from whetstone.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -41,6 +42,10 @@ def test_a_command_of_the_docs_exists_with_its_arguments(
     if program == "make":
         targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert arguments[0] in targets
+        return
+    if program == "export":
+        names = {argument.partition("=")[0] for argument in arguments}
+        assert names <= {f"WHETSTONE_{name.upper()}" for name in Settings.model_fields}
         return
     if program != "whetstone":
         assert program in ("cp", "source", "python")

@@ -60,10 +60,12 @@ def show_status(found: dict[str, Any]) -> None:
 
 
 def sources_table(factory: Factory, lake: Lake) -> list[dict[str, Any]]:
-    """Days, lines and rejects of each source."""
+    """Days, lines and rejects of each source that something has been parsed of."""
     rows: list[dict[str, Any]] = []
     for name in factory.catalog.sources:
         days = lake.days("parsed", name)
+        if not days:
+            continue
         made = [m for day in days if (m := lake.manifest(Place("parsed", name, day)))]
         rows.append(
             {
@@ -72,7 +74,7 @@ def sources_table(factory: Factory, lake: Lake) -> list[dict[str, Any]]:
                 "lines": sum(m.facts["lines"] for m in made),
                 "events": sum(m.rows for m in made),
                 "rejects": sum(sum(m.facts["rejects"].values()) for m in made),
-                "newest": days[-1] if days else None,
+                "newest": days[-1],
             }
         )
     return rows

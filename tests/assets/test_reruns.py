@@ -164,7 +164,7 @@ def test_a_field_that_nobody_references_retrains_none(installation: Installation
     made = installation.settle()
     assert set(days_of("parsed/sshd")) <= made
     assert layers(made) <= {"parsed", "features", "golden", "golden_features", "training_set",
-                            "scores", "drift", "alerts", "quality"}  # fmt: skip
+                            "templates", "scores", "drift", "alerts", "quality"}  # fmt: skip
     assert not [place for place in made if "hdfs" in place]
 
 
