@@ -23,7 +23,7 @@ demo: $(INSTALLED) ## Walk the whole loop once, from raw logs to a signed releas
 	@$(BIN)/whetstone demo
 
 test: $(INSTALLED) chromium java lint types imports ## Everything that a change must pass
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED) ## Check style and formatting
 	$(BIN)/ruff check .

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# Whose tests wait long for processes: begun first, they do not stand alone at the end.
+SLOW_ROOMS = ("spark", "commands", "workbench", "assets", "privacy")
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +16,13 @@ def real_data() -> Path:
     path = Path(os.environ.get("WHETSTONE_DATA", ROOT.parent / "shared" / "data"))
     assert path.is_dir(), f"{path} does not exist: set WHETSTONE_DATA to the directory of real logs"
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow rooms first."""
+    tests = Path(__file__).parent
+    places = {room: place for place, room in enumerate(SLOW_ROOMS)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(tests).parts[0], len(SLOW_ROOMS)))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

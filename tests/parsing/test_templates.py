@@ -309,7 +309,7 @@ class TestMeasures:
 WORDS = st.from_regex(r"[a-z]{1,3}[0-9]{0,3}( [0-9a-f:.]{1,6}| ssh[12]){0,4}", fullmatch=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.none() | st.text() | WORDS, max_size=30))
 def test_keys_are_those_that_the_patterns_give(messages: list[str | None]) -> None:
     with open_engine() as engine:
