@@ -109,6 +109,7 @@ def parse_files(
     Raises:
         InputError: a file cannot be read at all; bad lines are rejects, not errors.
     """
+    protection = needed(protection, files)
     counts: Counter[str] = Counter()
     made = False
     for parsed in _parsed_chunks(connection, source, files, day, max_line_bytes):
@@ -140,6 +141,7 @@ def parse_into(
     Raises:
         InputError: a file cannot be read at all; bad lines are rejects, not errors.
     """
+    protection = needed(protection, files)
     counts: Counter[str] = Counter()
     newest: datetime | None = None
 
@@ -223,6 +225,13 @@ def _apart(
     )
     connection.unregister("parsed")
     return chunk
+
+
+def needed(protection: Protection | None, files: Sequence[RawFile]) -> Protection | None:
+    """The protection, where the environment of one of the files has a policy."""
+    if protection and protection.environments & {file.environment for file in files}:
+        return protection
+    return None
 
 
 def protected(parsed: pa.Table, source: Source, protection: Protection) -> pa.Table:

@@ -241,10 +241,6 @@ class Rows:
 
     def _cast(self, node: exp.Cast) -> exp.Expr:
         """Casts that cannot fail, and TRY_CAST of whole numbers, which only can run over."""
-        if (hashed := _first_digits(node)) is not None:
-            front = called("LEFT", [self.convert(hashed[0]), exp.Literal.number(hashed[1])])
-            base = [exp.Literal.number(16), exp.Literal.number(10)]
-            return cast_to(called("CONV", [front, *base]), "BIGINT")
         before, after = self.type(node.this), self.type(node)
         if str(before) == str(after):
             return self.convert(node.this)
@@ -339,18 +335,3 @@ _RENAMED = {
     "len": "CHAR_LENGTH",
     "strlen": "OCTET_LENGTH",
 }
-
-
-def _first_digits(node: exp.Cast) -> tuple[exp.Expr, int] | None:
-    """Of `CAST('0x' || left(md5(text), n) AS BIGINT)` the hash and n; None for other casts."""
-    match node.this:
-        case exp.DPipe(
-            this=exp.Literal(name="0x"),
-            expression=exp.Anonymous(
-                name="LEFT" | "left",
-                expressions=[exp.Anonymous(name="MD5" | "md5") as hashed, exp.Literal() as digits],
-            ),
-        ) if node.to.is_type("bigint") and int(digits.name) <= _EXACT_DIGITS:
-            return hashed, int(digits.name)
-        case _:
-            return None

@@ -41,7 +41,7 @@ from whetstone.parsing import (
     raw_records,
 )
 from whetstone.parsing.compile import SKIPPED, parse_sql
-from whetstone.parsing.run import EVENTS, REJECTS, parsed_counts, protected
+from whetstone.parsing.run import EVENTS, REJECTS, needed, parsed_counts, protected
 from whetstone.parsing.templates import Templating, with_templates
 from whetstone.parsing.templates_masks import MASKING
 from whetstone.settings import Settings
@@ -90,8 +90,8 @@ class SparkEngine:
                 session = open_session(self._settings)
                 _raw_lines(session, source, files, limit).createOrReplaceTempView("raw_lines")
                 rows = rows_of(session, query)
-                if protection and protection.environments & {f.environment for f in files}:
-                    rows = _protected(rows, source, query, protection)
+                if wanted := needed(protection, files):
+                    rows = _protected(rows, source, query, wanted)
                 self._write(session, _without_unused_lines(rows), folder)
             _view(connection, "written", query.columns, folder)
             connection.execute(f"CREATE TEMP VIEW parsed AS {_with_message_keys(source)}")
