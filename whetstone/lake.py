@@ -261,8 +261,16 @@ def content_of(connection: duckdb.DuckDBPyConnection, table: str) -> Content:
 
 
 def _rows_and_sum(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, int]:
+    columns = connection.sql(f"FROM {relation}")
+    # DuckDB's hash of a list is equal for NULL, [] and [NULL]: their lengths are hashed as well.
+    lengths = "".join(
+        f", len({identifier(name)})"
+        for name, kind in zip(columns.columns, columns.types, strict=True)
+        if kind.id == "list"
+    )
     rows, total = only_row(
-        connection, f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0) FROM {relation} t"
+        connection,
+        f"SELECT count(*), coalesce(sum(hash(t{lengths})::HUGEINT), 0) FROM {relation} t",
     )
     return rows, total
 

@@ -69,7 +69,6 @@ def frame_of(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
 
 @settings(
     max_examples=35,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(rows=worlds, spine=examples, written_by_then=st.booleans(), full_names=st.booleans())
@@ -99,7 +98,6 @@ def test_every_value_is_the_one_that_feasts_own_store_gives(
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(rows=worlds, spine=examples, written_by_then=st.booleans())

@@ -337,6 +337,48 @@ def test_production_features_can_be_served_online(tmp_path: Path, at: At) -> Non
     assert served.to_dict()["failures"] == [8]
 
 
+def test_texts_and_lists_are_joined_and_served_as_they_are(tmp_path: Path, at: At) -> None:
+    definitions = catalog()
+    kinds = {"name": "VARCHAR", "keys": "VARCHAR[]", "sizes": "BIGINT[]", "gaps": "DOUBLE[]"}
+    definitions.feature_views[0].features.extend(
+        Feature(name=name, data_type=kind, definition="…") for name, kind in kinds.items()
+    )
+    definitions.detectors[0].features.extend(kinds)
+    store = open_store(tmp_path)
+    apply(store, definitions, tmp_path / "lake")
+    values = {"name": "a", "keys": ["x", None, "é"], "sizes": [2**62], "gaps": [0.5, 1e-9]}
+    schema = pa.schema(
+        [
+            *(("name", pa.string()), ("keys", pa.list_(pa.string()))),
+            *(("sizes", pa.list_(pa.int64())), ("gaps", pa.list_(pa.float64()))),
+        ]
+    )
+    rows = [
+        {**example("10.0.0.1", at(5), 1, 1.0), **values},
+        {**example("10.0.0.2", at(5), 1, 1.0), **dict.fromkeys(values), "keys": []},
+    ]
+    plain = pa.Table.from_pylist([example("10.0.0.1", at(5), 1, 1.0)]).schema
+    table = pa.Table.from_pylist(rows, pa.schema([*plain, *schema]))
+    for directory in ("golden_features/bruteforce", "features/logins/day=2024-05-01"):
+        (tmp_path / "lake" / directory).mkdir(parents=True)
+        pq.write_table(table, tmp_path / "lake" / directory / "part.parquet")
+    spine = spine_of([("10.0.0.2", at(5)), ("10.0.0.9", at(5)), ("10.0.0.1", at(5))])
+    frame = training_frame(store, "guesser", spine)
+    assert [frame.schema.field(name).type for name in kinds] == schema.types
+    nothing = dict.fromkeys(values)
+    assert frame.select(list(kinds)).to_pylist() == [{**nothing, "keys": []}, nothing, values]
+    store.materialize(
+        start_date=MIDNIGHT, end_date=MIDNIGHT + timedelta(days=1), feature_views=["logins"]
+    )
+    served = store.get_online_features(
+        features=[f"logins:{name}" for name in ("name", "sizes", "gaps")],
+        entity_rows=[{"environment": "office", "src_ip": "10.0.0.1"}],
+    ).to_dict()
+    assert {name: served[name] for name in ("name", "sizes", "gaps")} == {
+        name: [values[name]] for name in ("name", "sizes", "gaps")
+    }
+
+
 def test_the_feast_command_sees_the_catalog(tmp_path: Path) -> None:
     things = {
         "sources": """

@@ -213,7 +213,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(ROWS, min_size=1, max_size=4))
 def test_what_is_written_in_pieces_is_what_is_written_at_once(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[list[tuple[object, ...]]]
@@ -246,7 +246,7 @@ def content(rows: list[tuple[object, ...]]) -> Content:
         return content_of(connection, "t")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROWS, st.randoms())
 def test_the_content_version_does_not_depend_on_the_order_of_rows(
     rows: list[tuple[object, ...]], random: object
@@ -257,7 +257,7 @@ def test_the_content_version_does_not_depend_on_the_order_of_rows(
     assert before.rows == len(rows)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROWS, ROWS)
 def test_other_rows_have_another_content_version(
     rows: list[tuple[object, ...]], others: list[tuple[object, ...]]
@@ -267,6 +267,17 @@ def test_other_rows_have_another_content_version(
 
     same = as_set(rows) == as_set(others)
     assert (content(rows).version == content(others).version) == same
+
+
+def test_every_list_has_a_content_version_of_its_own() -> None:
+    lists = ["NULL", "[]", "[NULL]", "[NULL, NULL]", "['']", "['a', NULL]", "[NULL, 'a']"]
+    lists += ["['a']", "['a', 'a']", "['a', 'b']", "['b', 'a']"]
+    versions: set[str] = set()
+    for value in lists:
+        with duckdb.connect() as connection:
+            connection.execute(f"CREATE TABLE t AS SELECT 1 AS a, {value}::VARCHAR[] AS b")
+            versions.add(content_of(connection, "t").version)
+    assert len(versions) == len(lists)
 
 
 @pytest.mark.parametrize(

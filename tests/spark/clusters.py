@@ -15,6 +15,8 @@ import pyspark
 
 SPARK_HOME = Path(pyspark.__file__).parent
 _SECONDS_TO_START = 60
+# For Java that runs for a minute: what an optimising compiler costs never comes back.
+SHORT_LIVED_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 @dataclass
@@ -66,6 +68,7 @@ def _started(name: str, log: Path, arguments: list[str]) -> subprocess.Popen[byt
         "SPARK_HOME": str(SPARK_HOME),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED_JAVA,
         "PYSPARK_PYTHON": sys.executable,
     }
     log.parent.mkdir(parents=True, exist_ok=True)

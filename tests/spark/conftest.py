@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clusters import Cluster, running_cluster
+from clusters import SHORT_LIVED_JAVA, Cluster, running_cluster
 
 from whetstone.settings import Settings
 
@@ -26,6 +26,12 @@ def on_cluster(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def spark_settings(master: str, home: Path) -> Settings:
-    """Settings of an installation that computes on Spark, in little memory."""
-    memory = {"spark.executor.memory": "512m", "spark.driver.memory": "1g"}
-    return Settings(home=home, engine="spark", spark_master=master, spark_options=memory)  # pyright: ignore[reportCallIssue]
+    """Settings of an installation that computes on Spark, in little memory and few tasks."""
+    options = {
+        "spark.executor.memory": "512m",
+        "spark.driver.memory": "1g",
+        "spark.executor.extraJavaOptions": SHORT_LIVED_JAVA,
+        "spark.driver.extraJavaOptions": SHORT_LIVED_JAVA,
+        "spark.sql.shuffle.partitions": "2",
+    }
+    return Settings(home=home, engine="spark", spark_master=master, spark_options=options)  # pyright: ignore[reportCallIssue]

@@ -176,6 +176,14 @@ SCALARS: dict[str, list[str]] = {
     "flatten": ["flatten([l, l])"],
     "list_any_value": ["list_any_value(l)"],
     "list_avg": ["list_avg([i, j])"],
+    "list_entropy": ["round(list_entropy(l), 9)", "list_entropy(string_split(s, ''))"],
+    "list_mad": ["list_mad([i % 100, j, 7])"],
+    "list_median": ["list_median([d, j])"],
+    "list_stddev_pop": ["round(list_stddev_pop([j, 3]), 9)"],
+    "list_zip": [
+        "list_transform(list_zip(l, [s]), lambda p: p[1] || coalesce(p[2], '-'))",
+        "list_transform(list_zip([j, 2, i % 9][2:], [j, 2, i % 9][:-2]), lambda p: p[1] - p[2])",
+    ],
     "list_contains": ["list_contains(l, s)"],
     "list_count": ["list_count(l)"],
     "list_distinct": ["list_sort(list_distinct(l))"],
@@ -194,6 +202,7 @@ SCALARS: dict[str, list[str]] = {
     "list_value": ["list_value(s, u)", "[s, u]"],
     "map": ["map(['a'], [s])['a']"],
     "map_from_entries": ["map_from_entries([('k', s)])['k']"],
+    "map_values": ["map_values(map(['a', 'b'], [s, u]))"],
     "struct_extract": ["struct_extract({'a': s}, 'a')"],
     "struct_pack": ["struct_pack(a := s, b := i)"],
     "decode": ["decode(from_base64('YWI='))"],
@@ -239,6 +248,7 @@ SYNTAX = [
     "CAST('12' AS BIGINT)",
 ]
 
+_SECONDS = "list(epoch(t) ORDER BY t, r)"
 AGGREGATES: dict[str, list[str]] = {
     "count": ["count(s)", "count(DISTINCT s)", "count(DISTINCT lower(s)) FILTER (WHERE i > 0)"],
     "count_star": ["count(*)", "count(*) FILTER (WHERE s LIKE 'a%b%')"],
@@ -254,11 +264,26 @@ AGGREGATES: dict[str, list[str]] = {
         "coalesce(sum(j) FILTER (WHERE b), 0)",
         "sum(j) / nullif(count(*), 0)",
     ],
+    "list": [
+        "list(s ORDER BY r)",
+        "list(d ORDER BY t, d, s, b, r) FILTER (WHERE d IS NOT NULL)",
+        "list(length(s) ORDER BY r) FILTER (WHERE false)",
+        "list(r ORDER BY d, r)",
+        "list(l ORDER BY r)[2:4]",
+        f"list_transform(list_zip({_SECONDS}[2:], {_SECONDS}[:-2]), lambda p: p[1] - p[2])",
+        f"list_transform({_SECONDS}[2:], lambda x, n: x - {_SECONDS}[n])",
+        f"list_transform([{_SECONDS}], lambda x: list_mad(x) / list_median(x))[1]",
+    ],
     "avg": ["avg(j)", "avg(i % 1000003)"],
     "mean": ["mean(j)"],
     "approx_count_distinct": ["approx_count_distinct(s)"],
     "corr": ["round(corr(i % 100, j), 9)"],
     "entropy": ["round(entropy(s), 9)"],
+    "histogram": [
+        "map_values(histogram(s))",
+        "round(log2(count(s) / list_min(map_values(histogram(s)))), 9)",
+        "map_values(histogram(hour(t)) FILTER (WHERE b))",
+    ],
     "kurtosis": ["round(kurtosis(j), 6)"],
     "mad": ["mad(j)"],
     "median": ["median(d)", "median(i)", "median(t)"],

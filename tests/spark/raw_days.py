@@ -9,7 +9,7 @@ from whetstone.catalog.catalog_pb2 import Source
 from whetstone.parsing import RawFile
 
 DAY = "2026-03-02"
-_LINES_OF_A_REAL_LOG = 400
+_REAL_LINES = 250
 # Where lines of a source lie among the public logs; more than one source may read a file.
 _REAL_LOGS = {
     "hdfs": "hdfs/raw/HDFS_sessions_early30pct.log.gz",
@@ -34,40 +34,47 @@ _REAL_LOGS = {
 _MARKS = ("é漢😀", "\u00a0", "\\", "'", '"', "%", "\t")
 
 
-def land_samples(source: Source, directory: Path) -> list[RawFile]:
-    """The samples of a definition, those with a header in files of their own, and no records."""
+def land_samples(source: Source, directory: Path, real: bytes = b"") -> list[RawFile]:
+    """The samples of a definition, those with a header in files of their own, and no records.
+
+    A file is a task of each of Python's workers, so what can stand in one file does: `real`, too.
+    """
     files = [sample for sample in source.samples if "\n" in sample]
     lines = [sample for sample in source.samples if "\n" not in sample]
     contents = [sample.encode() for sample in files]
-    contents.append("\n".join([*lines, ""]).encode() + b"\xff\xfe not UTF-8\n\n   \r\n{}\n[]\n")
+    samples = "\n".join([*lines, ""]).encode()
+    contents.append(real + samples + b"\xff\xfe not UTF-8\n\n   \r\n{}\n[]\n")
     return [
         _landed(directory, f"samples-{at}.log", content, "oslo", "UTC")
         for at, content in enumerate(contents)
     ]
 
 
-def land_nasty_variants(source: Source, directory: Path) -> list[RawFile]:
-    """Samples cut off, doubled, with strange characters in between; an archive that breaks off."""
-    lines = [line for sample in source.samples for line in sample.splitlines()]
-    variants = "\n".join(variant for line in lines for variant in _variants(line))
-    whole = gzip.compress(variants.encode())
-    return [
-        _landed(directory, "variants.log.gz", whole, "lima", "America/Lima"),
-        _landed(directory, "broken.log.gz", whole[:-20], "lima", "America/Lima"),
-    ]
+def land_nasty_variants(source: Source, directory: Path) -> RawFile:
+    """Samples cut off, doubled, with strange characters in between."""
+    whole = gzip.compress(_variants_of(source))
+    return _landed(directory, "variants.log.gz", whole, "lima", "America/Lima")
 
 
-def land_real_logs(source: Source, real_data: Path, directory: Path) -> list[RawFile]:
+def land_broken_archive(source: Source, directory: Path) -> RawFile:
+    """The same as an archive that breaks off."""
+    broken = gzip.compress(_variants_of(source))[:-20]
+    return _landed(directory, "broken.log.gz", broken, "lima", "America/Lima")
+
+
+def real_lines(source: Source, real_data: Path) -> bytes:
     """The beginning of a public log of the source, where there is one."""
     family = source.name.partition("_")[0]
     name = _REAL_LOGS.get(source.name) or _REAL_LOGS.get(family)
-    if name is None:
-        return []
-    if not (real_data / name).exists():
-        return []
+    if name is None or not (real_data / name).exists():
+        return b""
     with gzip.open(real_data / name, "rb") as file:
-        beginning = b"".join(islice(file, _LINES_OF_A_REAL_LOG))
-    return [_landed(directory, "real.log", beginning, "oslo", "UTC")]
+        return b"".join(line.rstrip(b"\n") + b"\n" for line in islice(file, _REAL_LINES))
+
+
+def _variants_of(source: Source) -> bytes:
+    lines = [line for sample in source.samples for line in sample.splitlines()]
+    return "\n".join(variant for line in lines for variant in _variants(line)).encode()
 
 
 def _variants(line: str) -> Iterator[str]:

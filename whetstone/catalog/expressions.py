@@ -33,10 +33,11 @@ _SCALAR_FUNCTIONS = _words(
     epoch epoch_ms epoch_us exp flatten floor format from_base64 greatest hash hex hour ifnull
     isfinite isinf isnan isodow json_array_length json_extract json_extract_string json_type
     json_valid lcase least left len length levenshtein list_any_value
-    list_avg list_contains list_count list_distinct list_extract list_filter list_max list_min
-    list_position list_reduce list_reverse list_slice list_sort list_sum list_transform
-    list_unique list_value ln log log10 log2 lower ltrim make_date make_timestamp map
-    map_from_entries md5 millisecond minute mod month nullif ord pow power
+    list_avg list_contains list_count list_distinct list_entropy list_extract list_filter list_mad
+    list_max list_median list_min list_position list_reduce list_reverse list_slice list_sort
+    list_stddev_pop list_sum list_transform list_unique list_value list_zip ln log log10 log2 lower
+    ltrim make_date make_timestamp map
+    map_from_entries map_values md5 millisecond minute mod month nullif ord pow power
     prefix printf quarter radians regexp_extract regexp_extract_all regexp_full_match
     regexp_matches regexp_replace regexp_split_to_array replace reverse right round
     rtrim second sha256 sign sin split split_part sqrt starts_with str_split strftime string_split
@@ -49,11 +50,13 @@ _SCALAR_FUNCTIONS = _words(
 _AGGREGATES = _words(
     """
     approx_count_distinct arg_max arg_min avg bool_and bool_or corr count
-    count_if count_star entropy kurtosis mad max mean median min mode quantile
+    count_if count_star entropy histogram kurtosis list mad max mean median min mode quantile
     quantile_cont quantile_disc regr_slope skewness stddev stddev_pop stddev_samp sum var_pop
     var_samp variance
     """
 )
+# What no two events of a source have in common.
+_NAME_OF_AN_EVENT = frozenset(("raw_file", "raw_line"))
 _NODE_CLASSES = _words(
     "BETWEEN CASE CAST COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA OPERATOR"
     " PARAMETER TYPE"
@@ -202,6 +205,8 @@ def _check_function(node: dict[str, Any]) -> bool:
     if node["schema"] or node["catalog"]:
         raise ExpressionError(f"function {node['schema']}.{name} is not allowed: no schemas")
     if name in _AGGREGATES:
+        if name == "list" and (problem := _order_problem(node)):
+            raise ExpressionError(problem)
         return True
     if name not in _SCALAR_FUNCTIONS:
         raise ExpressionError(
@@ -211,6 +216,24 @@ def _check_function(node: dict[str, Any]) -> bool:
     if problem := _trap(name, node["arguments"]):
         raise ExpressionError(problem)
     return False
+
+
+def _order_problem(node: dict[str, Any]) -> str | None:
+    """Why a `list` would leave the order of its values to chance, if it would."""
+    orders = node["order_bys"]["orders"]
+    ascending = all(
+        order["expression"]["class"] == "COLUMN_REF"
+        and order["type"] in ("ORDER_DEFAULT", "ASCENDING")
+        and order["null_order"] in ("ORDER_DEFAULT", "NULLS LAST")
+        for order in orders
+    )
+    names = {order["expression"].get("column_names", [""])[0] for order in orders}
+    if ascending and not node["distinct"] and names >= _NAME_OF_AN_EVENT:
+        return None
+    return (
+        "list(…) leaves the order to chance: write list(x ORDER BY event_time, raw_file, raw_line),"
+        " columns, ascending, with raw_file and raw_line, which tell all events apart"
+    )
 
 
 def _trap(name: str, arguments: list[dict[str, Any]]) -> str | None:

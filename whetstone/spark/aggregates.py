@@ -11,11 +11,10 @@ from whetstone.spark.expressions import COMPARABLE, INTEGERS, ForeignError, Rows
 from whetstone.spark.portable import PORTABILITY, Way
 
 _MEANS = {"avg", "mean"}
-_NATIVE = {"count", "count_if", "bool_and", "bool_or", "min", "max", "sum"} | _MEANS
+_LIST = "list"
+_NATIVE = {"count", "count_if", "bool_and", "bool_or", "min", "max", "sum", _LIST} | _MEANS
 _REFUSED = {name for name, known in PORTABILITY.items() if known.way is Way.REFUSED}
 _COLLECTED = {name for name, known in PORTABILITY.items() if known.way is Way.COLLECTED}
-# Made here only: definitions may not call it.
-_LIST = "list"
 # HUGEINT has a digit more; what overflows this is an error, no other number.
 _WHOLE = "DECIMAL(38,0)"
 
@@ -112,7 +111,7 @@ def aggregate_name(node: exp.Expr) -> str | None:
     if not isinstance(call, exp.Anonymous):
         return None
     name = call.name.lower()
-    return name if name in _NATIVE | _COLLECTED | _REFUSED | {_LIST} else None
+    return name if name in _NATIVE | _COLLECTED | _REFUSED else None
 
 
 def aggregate(rows: Rows, node: exp.Expr) -> exp.Expr | None:
@@ -129,7 +128,8 @@ def aggregate(rows: Rows, node: exp.Expr) -> exp.Expr | None:
     call, condition = _parts(node)
     distinct = bool(call.expressions) and isinstance(call.expressions[0], exp.Distinct)
     arguments = call.expressions[0].expressions if distinct else call.expressions
-    if any(isinstance(argument, exp.Order) for argument in arguments):
+    ordered = any(isinstance(argument, exp.Order) for argument in arguments)
+    if ordered and (name != _LIST or distinct):
         raise ForeignError(f"ORDER BY inside {name}")
     where = rows.convert(condition) if condition is not None else None
 
@@ -143,7 +143,9 @@ def aggregate(rows: Rows, node: exp.Expr) -> exp.Expr | None:
     if not arguments or isinstance(arguments[0], exp.Star):
         return over("COUNT", [exp.Star()])
     if name == _LIST:
-        return over("COLLECT_LIST", [_struct(rows, arguments[0])])
+        packed = _in_order(rows, arguments[0]) if ordered else _struct(rows, arguments[0])
+        listed = over("COLLECT_LIST", [packed])
+        return _sorted(listed) if ordered else listed
     type_ = rows.type(arguments[0])
     kind = type_.id
     value = rows.convert(arguments[0])
@@ -170,8 +172,27 @@ def _parts(node: exp.Expr) -> tuple[exp.Anonymous, exp.Expr | None]:
     return node, None
 
 
+def _in_order(rows: Rows, ordered: exp.Expr) -> exp.Expr:
+    """A value behind what it is ordered by, which tells all events apart."""
+    parts: list[exp.Expr] = []
+    for at, by in enumerate(ordered.expressions):
+        if by.args.get("desc") or rows.type(by.this).id not in INTEGERS | COMPARABLE:
+            raise ForeignError(f"ORDER BY {duckdb_sql(by)} inside {_LIST}")
+        column = rows.convert(by.this)
+        missing = exp.Is(this=column.copy(), expression=exp.Null())  # comes last
+        parts += [exp.Literal.string(f"n{at}"), missing, exp.Literal.string(f"o{at}"), column]
+    return called("NAMED_STRUCT", [*parts, exp.Literal.string("v"), rows.convert(ordered.this)])
+
+
+def _sorted(listed: exp.Expr) -> exp.Expr:
+    """The values of a list of such structs, in order; NULL, as DuckDB has it, where none are."""
+    values = exp.Dot(this=called("SORT_ARRAY", [listed]), expression=exp.to_identifier("v"))
+    none = exp.EQ(this=called("SIZE", [listed]), expression=exp.Literal.number(0))
+    return called("IF", [none, exp.Null(), values])
+
+
 def _struct(rows: Rows, packed: exp.Expr) -> exp.Expr:
-    """`struct_pack(v0 := …)` for Spark."""
+    """`struct_pack(v0 := …)` for Spark: what the workers aggregate, in any order."""
     parts: list[exp.Expr] = []
     for field in packed.expressions:
         parts += [exp.Literal.string(field.this.name), rows.convert(field.expression)]

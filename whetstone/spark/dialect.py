@@ -23,6 +23,8 @@ class Definitions(DuckDB):
 
     class Parser(DuckDB.Parser):  # noqa: D106  # pyright: ignore[reportIncompatibleVariableOverride]
         FUNCTIONS = {}  # noqa: RUF012
+        # Without this, list(x)[1] would be read as a list of one.
+        ARRAY_CONSTRUCTORS = {"ARRAY": exp.Array}  # noqa: RUF012
         FUNCTION_PARSERS = {  # noqa: RUF012
             name: parser
             for name, parser in DuckDB.Parser.FUNCTION_PARSERS.items()
