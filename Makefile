@@ -1,7 +1,7 @@
 # The table of contents of daily work; `make help` lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint types imports bench proto chromium java clean
+.PHONY: help up demo golden test lint types imports bench proto chromium java clean
 SHELL := /bin/bash
 
 # Nothing is installed twice: the stamp carries the hash of what decides an installation.
@@ -22,8 +22,12 @@ up: $(INSTALLED) ## Start the platform with demo data: Dagster on 3000, dashboar
 demo: $(INSTALLED) ## Walk the whole loop once, from raw logs to a signed release, and say what happened
 	@$(BIN)/whetstone demo
 
+golden: $(INSTALLED) ## Contribute public data to the golden datasets: make golden DATA=../shared/data
+	@test -n "$(DATA)" || { echo "Name the directory of the public data: make golden DATA=../shared/data" >&2; exit 2; }
+	@$(BIN)/python -m benchmarks.golden --data "$(DATA)"
+
 test: $(INSTALLED) chromium java lint types imports ## Everything that a change must pass
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: $(INSTALLED) ## Check style and formatting
 	$(BIN)/ruff check .

@@ -26,6 +26,7 @@ from resources import (
     WarehouseResource,
 )
 from whetstone.catalog import load_catalog
+from whetstone.catalog.families import families_of
 from whetstone.lineage import build_graph
 from whetstone.planning import Plan
 from whetstone.settings import Settings
@@ -40,7 +41,7 @@ def open_factory(settings: Settings) -> Factory:
         CatalogError: a definition is wrong.
     """
     catalog = load_catalog(settings.catalog)
-    families = {str(d.WhichOneof("family")) for d in catalog.detectors.values()}
+    families = {name for d in catalog.detectors.values() for name in families_of(d)}
     training_code = {family: detectors.code_version(family) for family in families}
     return Factory(catalog, build_graph(catalog, training_code), settings)
 

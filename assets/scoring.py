@@ -1,6 +1,8 @@
 """Layers `scores` and `alerts`: the champion on a day's events."""
 
 import hashlib
+import math
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -16,8 +18,13 @@ from whetstone.catalog.validation import entity_columns
 from whetstone.engine import open_engine
 from whetstone.lake import Place
 from whetstone.lineage import ALERTS
+from whetstone.scoring.explain import Contribution
 from whetstone.scoring.run import BundleScorer, alerts_of
 from whetstone.sql import literal
+
+_MOST_TEXT = 200  # characters of a log's text in an explanation
+_SHOWN = 10
+_RAREST = ("alert", "detector", "environment", "unit", "a day", "why")
 
 
 def build(factory: Factory) -> list[dg.AssetsDefinition]:
@@ -46,7 +53,11 @@ def _scores(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
             connection.execute("CREATE TEMP TABLE scores AS FROM scored")
             content = staged.write(connection, "scores")
             alerts = alerts_of(scored).num_rows
-            facts = {"model_version": scorer.version, "alerts": alerts}
+            facts = {
+                "model_version": scorer.version,
+                "alerts": alerts,
+                **_expected_alerts(scorer, content.rows),
+            }
             manifest = work.commit(staged, content.version, content.rows, facts)
         return Made(
             manifest,
@@ -54,6 +65,7 @@ def _scores(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
                 "dagster/row_count": content.rows,
                 "alerts": alerts,
                 "alert_rate": alerts / content.rows if content.rows else 0.0,
+                **_expected_alerts(scorer, content.rows),
                 "model_version": scorer.version,
             },
         )
@@ -92,7 +104,7 @@ def _alerts(factory: Factory) -> dg.AssetsDefinition:
                     continue
                 bundle = releases.load(detector.name, made.facts["model_version"])
                 rows = alerts_of(pq.read_table(lake.part(place)))
-                alerts = alerts_from(BundleScorer(bundle), rows)
+                alerts = alerts_from(BundleScorer(bundle), rows, made.rows)
                 cases.replace_alerts(date.fromisoformat(work.day), detector.name, alerts)
                 counts[detector.name] = len(alerts)
                 found += alerts
@@ -103,7 +115,11 @@ def _alerts(factory: Factory) -> dg.AssetsDefinition:
             manifest = work.commit(staged, content.version, content.rows, counts)
         return Made(
             manifest,
-            {"dagster/row_count": content.rows, "by_detector": dg.MetadataValue.json(counts)},
+            {
+                "dagster/row_count": content.rows,
+                "by_detector": dg.MetadataValue.json(counts),
+                "rarest": _rarest(found),
+            },
         )
 
     return factory.asset(
@@ -123,15 +139,31 @@ _SCHEMA = pa.schema(
         *((name, pa.string()) for name in ("alert_id", "detector", "model_version")),
         *((name, pa.string()) for name in ("environment", "source", "unit")),
         *((name, pa.timestamp("us")) for name in ("unit_start", "event_timestamp")),
-        *((name, pa.float64()) for name in ("score", "threshold")),
+        *((name, pa.float64()) for name in ("score", "threshold", "per_day")),
     ]
 )
 
 
-def alerts_from(scorer: BundleScorer, rows: pa.Table) -> list[Alert]:
-    """Alerts with explanations from scored rows that are alerts."""
+def _expected_alerts(scorer: BundleScorer, units: int) -> dict[str, float]:
+    """False alerts to expect on a day with so many units; nothing without a calibration."""
+    if scorer.calibration is None:
+        return {}
+    expected = scorer.calibration.a_day(scorer.bundle.threshold, units)
+    return {
+        "expected_false_alerts": expected.value,
+        "expected_false_alerts_low": expected.low,
+        "expected_false_alerts_high": expected.high,
+    }
+
+
+def alerts_from(scorer: BundleScorer, rows: pa.Table, units: int) -> list[Alert]:
+    """Alerts with explanations from scored rows that are alerts, of a day with so many units."""
     entity = entity_columns(scorer.view)
     explanations = scorer.explain(rows)
+    calibration = scorer.calibration
+    per_day: list[float | None] = [None] * rows.num_rows
+    if calibration is not None:
+        per_day = calibration.many_a_day(rows["score"].to_numpy(), units).tolist()
     return [
         Alert(
             alert_id=_alert_id(scorer.detector.name, row),
@@ -145,13 +177,44 @@ def alerts_from(scorer: BundleScorer, rows: pa.Table) -> list[Alert]:
             event_timestamp=row["event_timestamp"],
             score=row["score"],
             threshold=row["threshold"],
-            explanation=[
-                {"feature": c.feature, "value": c.value, "contribution": c.contribution}
-                for c in why
-            ],
+            explanation=[_part(contribution) for contribution in why],
+            per_day=rarity,
         )
-        for row, why in zip(rows.to_pylist(), explanations, strict=True)
+        for row, why, rarity in zip(rows.to_pylist(), explanations, per_day, strict=True)
     ]
+
+
+def _part(contribution: Contribution) -> dict[str, Any]:
+    """A contribution as the case store keeps it; only sequences have positions, only ensembles
+    members."""
+    part = asdict(contribution)
+    for name in ("position", "member"):
+        if part[name] is None:
+            del part[name]
+    if isinstance(contribution.value, str):
+        part["value"] = contribution.value[:_MOST_TEXT]
+    return part
+
+
+def _rarest(alerts: list[Alert]) -> dg.TableMetadataValue:
+    """The alerts that fewest benign units would raise; a table, in which log text stays text."""
+    ranked = sorted(alerts, key=lambda a: (math.inf if a.per_day is None else a.per_day, -a.score))
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "alert": alert.alert_id,
+                    "detector": alert.detector,
+                    "environment": alert.environment,
+                    "unit": alert.unit[:_MOST_TEXT],
+                    "a day": "" if alert.per_day is None else f"{alert.per_day:.3g}",
+                    "why": alert.why(),
+                }
+            )
+            for alert in ranked[:_SHOWN]
+        ],
+        dg.TableSchema([dg.TableColumn(name) for name in _RAREST]),
+    )
 
 
 def _alert_id(detector: str, row: dict[str, Any]) -> str:

@@ -6,9 +6,11 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets.cards import bullets, model_card, shown
 from assets.factory import Factory, Look, Made, Work
 from assets.golden import EVENTS
 from whetstone.catalog.catalog_pb2 import Definitions, Detector
+from whetstone.catalog.families import families_of
 from whetstone.catalog.templated import reads_templates
 from whetstone.catalog.validation import entity_columns
 from whetstone.champions import record_champion
@@ -17,10 +19,12 @@ from whetstone.engine import open_engine
 from whetstone.lake import Lake, Place
 from whetstone.parsing.templates import TemplateDictionary
 from whetstone.releases import Bundle, pack, stamp, unpack
+from whetstone.scoring.calibration import CALIBRATION
 from whetstone.sql import literal
 
 BUNDLE = "bundle.tar"
 _KEYS = ["environment", "unit", "event_timestamp"]
+_TORCH = ("log_key_sequence", "language_model", "flow_sequence", "text_cnn")
 
 
 def build(factory: Factory) -> list[dg.AssetsDefinition]:
@@ -88,11 +92,20 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
     family = detector.WhichOneof("family")
 
     def make(work: Work) -> Made:
+        from detectors.interface import Training
         from detectors.training import train
 
         lake = work.stores.lake
         training_set = pq.read_table(lake.part(Place("training_set", detector.name)))
-        trained = train(detector, training_set, detector.seed, work.say)
+        champion = _continued(work, detector)
+        factory.settings.training.mkdir(parents=True, exist_ok=True)
+        training = Training(
+            detector.seed,
+            None if champion is None else champion.graph,
+            work.say,
+            factory.settings.training / f"{detector.name}.npz",
+        )
+        trained = train(detector, training_set, training)
         facts = trained.to_dict()
         bundle = stamp(
             Bundle(
@@ -105,13 +118,14 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
                     "detector": detector.name,
                     "family": family,
                     "seed": trained.seed,
+                    "warm_start": None if champion is None else champion.manifest["version"],
                     "code_version": work.node.code_version,
                     "inputs": dict(work.inputs),
                     "metrics": facts["metrics"]["test"],
                     "counts": facts["counts"],
-                    "explanation_baselines": facts["explanation_baselines"],
+                    CALIBRATION: facts[CALIBRATION],
                 },
-                model_card=_model_card(detector, facts),
+                model_card=model_card(detector, facts),
             )
         )
         version = bundle.manifest["version"]
@@ -131,10 +145,27 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
     return factory.asset(
         f"model/{detector.name}",
         _look(
-            detector, f"{detector.description}\n\nThe newest trained model.", "scikitlearn", "onnx"
+            detector,
+            f"{detector.description}\n\nThe newest trained model.",
+            "pytorch" if set(families_of(detector)) & set(_TORCH) else "scikitlearn",
+            "onnx",
         ),
         make,
     )
+
+
+def _continued(work: Work, detector: Detector) -> Bundle | None:
+    """The champion from which training goes on; None where it begins anew.
+
+    A champion of another family or of other features knows nothing that could be taken over.
+    """
+    releases = work.stores.releases.open()
+    if not detector.warm_start or releases.champion(detector.name) is None:
+        return None
+    champion = releases.load(detector.name)
+    alike = (detector.WhichOneof("family"), tuple(detector.features))
+    known = (champion.manifest["family"], champion.feature_names)
+    return champion if known == alike else None
 
 
 def _dictionary(factory: Factory, lake: Lake, detector: Detector) -> TemplateDictionary | None:
@@ -152,8 +183,8 @@ def _evaluation(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
     key = dg.AssetKey(asset.split("/"))
 
     def make(work: Work) -> Made:
-        from detectors.evaluation import Metrics, evaluate
-        from detectors.gate import decide
+        from detectors.evaluation.gate import decide
+        from detectors.evaluation.metrics import Metrics, evaluate
 
         lake = work.stores.lake
         place = Place("model", detector.name)
@@ -199,7 +230,7 @@ def _evaluation(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
             manifest = work.commit(staged, model.version, metrics["test"]["n"], facts)
         return Made(
             manifest,
-            _shown(facts),
+            shown(facts),
             checks=[
                 dg.AssetCheckResult(
                     asset_key=key,
@@ -207,7 +238,7 @@ def _evaluation(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
                     passed=decision.passed,
                     severity=dg.AssetCheckSeverity.ERROR,
                     metadata={
-                        "reasons": dg.MetadataValue.md(_bullets(decision.reasons)),
+                        "reasons": dg.MetadataValue.md(bullets(decision.reasons)),
                         "numbers": dg.MetadataValue.json(decision.numbers),
                     },
                 )
@@ -274,7 +305,7 @@ def _paired(
 
     The champion scores raw events by its own definitions, as it does in service.
     """
-    from detectors.gate import PairedScores
+    from detectors.evaluation.gate import PairedScores
     from detectors.training import Split
     from whetstone.scoring.run import BundleScorer
 
@@ -309,47 +340,3 @@ def _paired(
             else None
         )
     return pairs
-
-
-def _shown(facts: dict[str, Any]) -> dict[str, Any]:
-    test = facts["metrics"]["test"]
-    plots = {
-        name: float(test[name])
-        for name in ("average_precision", "precision", "recall", "f1", "auc")
-        if test[name] is not None
-    }
-    return {
-        **plots,
-        "dagster/row_count": test["n"],
-        "positives": test["positives"],
-        "gate": facts["gate"],
-        "gate_reasons": dg.MetadataValue.md(_bullets(facts["reasons"])),
-        "beside_baselines": dg.MetadataValue.md(_comparison(facts)),
-    }
-
-
-def _comparison(facts: dict[str, Any]) -> str:
-    measures = ("average_precision", "precision", "recall", "f1")
-    rows = {"**this model**": facts["metrics"]["test"], **facts["baselines"]}
-    lines = ["| scorer | " + " | ".join(measures) + " |", "|---" * (len(measures) + 1) + "|"]
-    for name, metrics in rows.items():
-        cells = ["–" if metrics[m] is None else f"{metrics[m]:.3f}" for m in measures]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _bullets(reasons: list[str]) -> str:
-    return "\n".join(f"- {reason}" for reason in reasons)
-
-
-def _model_card(detector: Detector, facts: dict[str, Any]) -> str:
-    test = facts["metrics"]["test"]
-    compared = _comparison({"metrics": facts["metrics"], "baselines": facts["baselines"]})
-    return (
-        f"# {detector.display_name}\n\n{detector.description}\n\n"
-        f"Trained on {facts['counts']['train']['n']} examples of `{detector.golden_dataset}`,"
-        f" judged on {test['n']} held-out examples ({test['positives']} positive)."
-        f" Scores from {facts['threshold']:.6g} on are alerts.\n\n{compared}\n\n"
-        f"{facts['duplicate_share']:.1%} of the test examples have feature values that also occur"
-        " in training.\n"
-    )

@@ -254,20 +254,18 @@ def _templates(lake: Any, source: Any, events: Path, dictionary: Any) -> int:
 
 def _trained(catalog: Any, detector: Any, units: Path) -> Any:
     """PCA on the first units, exported and bundled as a release is."""
-    import numpy as np
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from detectors import family_of
-    from detectors.interface import Examples
+    from detectors.interface import Examples, Training
     from whetstone.releases import Bundle, stamp
-    from whetstone.scoring.matrix import feature_matrix
     from whetstone.scoring.run import BundleScorer
 
     names = tuple(detector.features)
     first = next(pq.ParquetFile(units).iter_batches(_TRAINING_UNITS, columns=list(names)))
-    features = feature_matrix(first, names)
-    model = family_of(detector).fit(Examples(features, names, None), None, detector.seed)
-    usual = np.median(features, axis=0)
+    examples = Examples(pa.Table.from_batches([first]), None)
+    model = family_of(detector).fit(examples, Training(detector.seed))
     return BundleScorer(
         stamp(
             Bundle(
@@ -275,10 +273,7 @@ def _trained(catalog: Any, detector: Any, units: Path) -> Any:
                 threshold=model.threshold(detector.operating_point.significance),
                 definitions=catalog.needed_by(detector),
                 feature_names=names,
-                manifest={
-                    "detector": detector.name,
-                    "explanation_baselines": dict(zip(names, usual.tolist(), strict=True)),
-                },
+                manifest={"detector": detector.name},
                 model_card="",
             )
         )

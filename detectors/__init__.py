@@ -21,6 +21,18 @@ _FAMILIES = {
     "gradient_boosting": "GradientBoosting",
     "pca_spe": "PcaSpe",
     "isolation_forest": "IsolationForest",
+    "random_forest": "RandomForest",
+    "logistic_regression": "LogisticRegression",
+    "nearest_neighbours": "NearestNeighbours",
+    "mahalanobis": "Mahalanobis",
+    "log_key_sequence": "LogKeySequence",
+    "language_model": "LanguageModel",
+    "flow_sequence": "FlowSequence",
+    "text_ngrams": "TextNgrams",
+    "text_cnn": "TextCnn",
+    "sequence_ngrams": "SequenceNgrams",
+    "sequence_sets": "SequenceSets",
+    "ensemble": "Ensemble",
 }
 _ROOT = Path(__file__).resolve().parent.parent
 # What a training result depends on beside the libraries; the rest of the runtime is not code
@@ -58,10 +70,15 @@ def code_version(family: str) -> str:
     while waiting:
         module = waiting.pop()
         if module not in sources:
-            tree = ast.parse(_ROOT.joinpath(*module.split(".")).with_suffix(".py").read_bytes())
+            tree = ast.parse(_file_of(module).read_bytes())
             sources[module] = meaning(tree)
             waiting += _imports(tree)
     return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
+
+
+def _file_of(module: str) -> Path:
+    path = _ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def meaning(tree: ast.Module) -> str:

@@ -6,11 +6,11 @@ from onnx import helper
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from detectors.graphs import assemble, squeeze
-from detectors.interface import Examples, GraphModel, benign_medians
+from detectors.interface import Examples, GraphModel, Training
+from detectors.tabular import Matrix
 from detectors.trees import Tree, sum_of_trees
 from whetstone.catalog import catalog_pb2
-from whetstone.errors import TrainingError
-from whetstone.scoring.onnx import INPUT, OUTPUT
+from whetstone.scoring.onnx import INPUT, OUTPUT, GraphInput
 
 NAME = "gradient_boosting"
 
@@ -31,13 +31,13 @@ class GradientBoosting:
     def __init__(self, parameters: catalog_pb2.GradientBoosting) -> None:
         self._parameters = parameters
 
-    def fit(self, examples: Examples, warm_start: bytes | None, seed: int) -> GraphModel:
-        """See `Family.fit`; trains afresh whatever `warm_start` is."""
-        fitted = self.fit_classifier(examples, seed)
+    def fit(self, examples: Examples, training: Training) -> GraphModel:
+        """See `Family.fit`; trains afresh."""
+        given = Matrix.of(examples)
+        fitted = self.fit_classifier(given, training.seed)
         graph = assemble(
             NAME,
-            examples.names,
-            benign_medians(examples),
+            [GraphInput(given.encoding)],
             [
                 sum_of_trees(
                     [_tree(predictor.nodes) for (predictor,) in fitted._predictors],
@@ -49,25 +49,17 @@ class GradientBoosting:
                 squeeze("probability", OUTPUT),
             ],
             {},
+            baselines=given.usual(),
         )
         return GraphModel(graph)
 
-    def fit_classifier(self, examples: Examples, seed: int) -> HistGradientBoostingClassifier:
+    def fit_classifier(self, examples: Matrix, seed: int) -> HistGradientBoostingClassifier:
         """The scikit-learn model before it becomes a graph.
 
         Raises:
             TrainingError: no positive or no benign examples.
         """
-        positive = examples.positive
-        if positive is None or not positive.any():
-            raise TrainingError(
-                "Gradient boosting learns from attacks and there is no positive training example: "
-                "contribute labelled ones, or choose pca_spe or isolation_forest"
-            )
-        if positive.all():
-            raise TrainingError(
-                "There is no benign training example: contribute a sample of benign activity"
-            )
+        positive = examples.labels("Gradient boosting")
         given = self._parameters
         return HistGradientBoostingClassifier(
             max_iter=given.iterations or 200,

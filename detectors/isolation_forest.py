@@ -7,11 +7,12 @@ from sklearn.ensemble import IsolationForest as SklearnForest
 from sklearn.tree import ExtraTreeRegressor
 
 from detectors.graphs import assemble, impute, squeeze
-from detectors.interface import Examples, GraphModel, benign_medians
+from detectors.interface import Examples, GraphModel, Training
+from detectors.tabular import Matrix
 from detectors.trees import Tree, sum_of_trees
 from whetstone.catalog import catalog_pb2
 from whetstone.errors import TrainingError
-from whetstone.scoring.onnx import OUTPUT
+from whetstone.scoring.onnx import OUTPUT, GraphInput
 
 NAME = "isolation_forest"
 
@@ -32,16 +33,15 @@ class IsolationForest:
     def __init__(self, parameters: catalog_pb2.IsolationForest) -> None:
         self._parameters = parameters
 
-    def fit(self, examples: Examples, warm_start: bytes | None, seed: int) -> GraphModel:
-        """See `Family.fit`; trains afresh whatever `warm_start` is."""
-        forest = self.fit_forest(examples, seed)
+    def fit(self, examples: Examples, training: Training) -> GraphModel:
+        """See `Family.fit`; trains afresh."""
+        given = Matrix.of(examples.benign())
+        forest = self.fit_forest(given, training.seed)
         trees = [_tree(estimator) for estimator in forest.estimators_]
         scale = len(trees) * _mean_path_length(np.array([forest.max_samples_])).item()
-        medians = benign_medians(examples)
         graph = assemble(
             NAME,
-            examples.names,
-            medians,
+            [GraphInput(given.encoding)],
             [
                 *impute("known"),
                 sum_of_trees(trees, base=0.0, source="known", output="path_lengths"),
@@ -50,13 +50,14 @@ class IsolationForest:
                 squeeze("score_column", OUTPUT),
             ],
             {
-                "medians": np.nan_to_num(medians),
+                "medians": np.nan_to_num(given.medians()),
                 "per_length": np.array(-np.log(2) / scale, dtype=np.float32),
             },
+            baselines=given.usual(),
         )
         return GraphModel(graph)
 
-    def fit_forest(self, examples: Examples, seed: int) -> SklearnForest:
+    def fit_forest(self, examples: Matrix, seed: int) -> SklearnForest:
         """The scikit-learn model before it becomes a graph; it knows no missing values.
 
         Raises:
@@ -68,7 +69,7 @@ class IsolationForest:
                 f"An isolation forest needs benign training examples and there are {len(benign)}: "
                 "contribute a sample of benign activity"
             )
-        medians = np.nan_to_num(benign_medians(benign))
+        medians = np.nan_to_num(benign.medians())
         known = np.where(np.isnan(benign.features), medians, benign.features)
         return SklearnForest(
             n_estimators=self._parameters.trees or 100,

@@ -5,14 +5,16 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper
+from onnx import TensorProto, helper
 from scipy.stats import chi2
 
-from detectors.graphs import assemble, impute
-from detectors.interface import Examples, GraphModel, benign_medians
+from detectors.graphs import assemble
+from detectors.interface import Examples, GraphModel, Training
+from detectors.scaling import LogScale
+from detectors.tabular import Matrix
 from whetstone.catalog import catalog_pb2
 from whetstone.errors import TrainingError
-from whetstone.scoring.onnx import OUTPUT
+from whetstone.scoring.onnx import OUTPUT, GraphInput
 
 NAME = "pca_spe"
 
@@ -23,12 +25,10 @@ _ROUNDING = 1e-12  # a share of variance below this is what float64 leaves of ze
 class PcaSpe:
     """PCA on benign examples; the score is what it leaves unexplained.
 
-    Features are first put on a logarithmic scale, sign(x) log(1 + |x|), and centred; those that
-    then vary by more than a factor e are divided by their standard deviation. No other scaling:
-    dividing a feature that hardly varies by its tiny deviation drowns all others. Scalings were
-    compared on labelled HDFS sessions and NSL-KDD, so results on those two flatter this one
-    (HDFS: average precision 0.83 with full standardization, 1.0 without). A feature that was
-    constant in training lies wholly outside the subspace, so any change of it raises the score.
+    Features are first put on a logarithmic scale (`LogScale`). Scalings were compared on labelled
+    HDFS sessions and NSL-KDD, so results on those two flatter this one (HDFS: average precision
+    0.83 with full standardization, 1.0 without). A feature that was constant in training lies
+    wholly outside the subspace, so any change of it raises the score.
 
     Missing values become the benign median. Default: the subspace explains 0.95 of the variance.
     Cost: O(n d^2 + d^3) to fit, O(d^2) a score.
@@ -42,24 +42,22 @@ class PcaSpe:
     def __init__(self, parameters: catalog_pb2.PcaSpe) -> None:
         self._parameters = parameters
 
-    def fit(self, examples: Examples, warm_start: bytes | None, seed: int) -> "PcaSpeModel":
-        """See `Family.fit`; nothing is random, and nothing is taken from `warm_start`."""
-        subspace = fit_subspace(examples, self._parameters.explained_variance or 0.95)
-        medians = benign_medians(examples)
+    def fit(self, examples: Examples, training: Training) -> "PcaSpeModel":
+        """See `Family.fit`; nothing is random, and it trains afresh."""
+        given = Matrix.of(examples.benign())
+        subspace = fit_subspace(given, self._parameters.explained_variance or 0.95)
+        node = helper.make_node
         graph = assemble(
             NAME,
-            examples.names,
-            medians,
-            _nodes(),
-            {
-                "medians": np.nan_to_num(medians),
-                "largest": np.array(np.finfo(np.float32).max, dtype=np.float32),
-                "smallest": np.array(np.finfo(np.float32).min, dtype=np.float32),
-                "one": np.array(1.0),
-                "mean": subspace.mean,
-                "to_residual": subspace.residual / subspace.scale[:, None],
-                "feature_axis": np.array([1]),
-            },
+            [GraphInput(given.encoding)],
+            [
+                *subspace.scale.nodes("scaled"),
+                node("MatMul", ["scaled", "residual"], ["outside"]),
+                node("ReduceSumSquare", ["outside"], ["error"], axes=[1], keepdims=0),
+                node("Cast", ["error"], [OUTPUT], to=TensorProto.FLOAT),
+            ],
+            {**subspace.scale.constants(), "residual": subspace.residual},
+            baselines=given.usual(),
         )
         return PcaSpeModel(graph, subspace.residual_variances)
 
@@ -90,19 +88,17 @@ class Subspace:
     """What PCA learned from benign examples of d features.
 
     Attributes:
-        mean: (d,) of the features on the logarithmic scale.
-        scale: (d,) divisors.
+        scale: on which it sees the features.
         residual: (d, r) orthonormal basis of what lies outside the principal subspace.
         residual_variances: (r,) of the benign examples along that basis.
     """
 
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    scale: LogScale
     residual: NDArray[np.float64]
     residual_variances: NDArray[np.float64]
 
 
-def fit_subspace(examples: Examples, explained_variance: float) -> Subspace:
+def fit_subspace(examples: Matrix, explained_variance: float) -> Subspace:
     """Fit PCA on the benign examples.
 
     Raises:
@@ -118,39 +114,16 @@ def fit_subspace(examples: Examples, explained_variance: float) -> Subspace:
             f"PCA needs benign training examples and there are {len(benign)}: "
             "contribute a sample of benign activity"
         )
-    medians = np.nan_to_num(benign_medians(benign))
-    known = np.nan_to_num(np.where(np.isnan(benign.features), medians, benign.features))
-    logarithmic = np.sign(known) * np.log1p(np.abs(known, dtype=np.float64))
-    mean = logarithmic.mean(axis=0)
-    scale = np.maximum(logarithmic.std(axis=0), 1.0)
-    centred = (logarithmic - mean) / scale
-    ascending, basis = np.linalg.eigh(centred.T @ centred / (len(benign) - 1))
+    scale = LogScale.of(benign)
+    scaled = scale.apply(benign.features)
+    ascending, basis = np.linalg.eigh(scaled.T @ scaled / (len(benign) - 1))
     variances, basis = ascending[::-1], basis[:, ::-1]
     variances = np.where(variances > _ROUNDING * variances[0], variances, 0.0)
     # The fewest directions that explain enough; one at least stays outside, or nothing could
     # ever be told apart.
     explained = np.cumsum(variances) >= explained_variance * variances.sum()
-    principal = min(int(np.argmax(explained)) + 1, len(mean) - 1) if variances.any() else 0
-    return Subspace(mean, scale, basis[:, principal:], variances[principal:])
-
-
-def _nodes() -> list[NodeProto]:
-    """From features to score, in float64 inside: squares of differences lose half the digits."""
-    node = helper.make_node
-    return [
-        *impute("known"),
-        node("Clip", ["known", "smallest", "largest"], ["finite"]),
-        node("Cast", ["finite"], ["double"], to=TensorProto.DOUBLE),
-        node("Abs", ["double"], ["size"]),
-        node("Add", ["size", "one"], ["above_one"]),
-        node("Log", ["above_one"], ["log_size"]),
-        node("Sign", ["double"], ["sign"]),
-        node("Mul", ["log_size", "sign"], ["logarithmic"]),
-        node("Sub", ["logarithmic", "mean"], ["centred"]),
-        node("MatMul", ["centred", "to_residual"], ["residual"]),
-        node("ReduceSumSquare", ["residual"], ["error"], axes=[1], keepdims=0),
-        node("Cast", ["error"], [OUTPUT], to=TensorProto.FLOAT),
-    ]
+    principal = min(int(np.argmax(explained)) + 1, len(variances) - 1) if variances.any() else 0
+    return Subspace(scale, basis[:, principal:], variances[principal:])
 
 
 def _q_statistic(variances: NDArray[np.float64], significance: float) -> float:

@@ -7,7 +7,7 @@ Fitted on `train`, the threshold chosen on the benign examples of `validation`, 
 # pyarrow builds most of its functions when it is imported, where pyright cannot see them.
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors import family_of
-from detectors.baselines import Ceiling, baselines, duplicate_share, oracle_ceiling
-from detectors.evaluation import Metrics, choose_threshold, evaluate
-from detectors.interface import Examples, Model, benign_medians
+from detectors.evaluation.baselines import Ceiling, baselines, duplicate_share, oracle_ceiling
+from detectors.evaluation.calibration import calibrate
+from detectors.evaluation.metrics import Metrics, choose_threshold, evaluate
+from detectors.interface import Examples, Model, Training
 from whetstone.catalog import catalog_pb2
 from whetstone.errors import InputError, TrainingError
-from whetstone.scoring.matrix import feature_matrix
+from whetstone.scoring.calibration import CALIBRATION, Calibration
 
 SPLITS = ("train", "validation", "test", "verdicts")
 
@@ -36,12 +37,12 @@ class Trained:
         threshold: scores that reach it are alerts.
         metrics: by split: `test`, `validation` (on which the threshold was chosen) and, where
             there are any, `verdicts`.
-        baselines: metrics on `test` by the name of the baseline, see `detectors.baselines`.
+        baselines: metrics on `test` by the name of the baseline.
         ceiling: what the best possible scorer would reach on `test`.
         counts: by split, `n` and `positives`.
         duplicate_share: share of test examples whose very feature values occur in training.
-        explanation_baselines: (d,) float32, the benign training medians.
-        features: the d features.
+        calibration: how many benign validation examples reach a score.
+        features: the features.
         seed: of training and bootstrap.
     """
 
@@ -52,7 +53,7 @@ class Trained:
     ceiling: Ceiling
     counts: dict[str, dict[str, int]]
     duplicate_share: float
-    explanation_baselines: NDArray[np.float32]
+    calibration: Calibration
     features: tuple[str, ...]
     seed: int
 
@@ -65,10 +66,7 @@ class Trained:
             "ceiling": self.ceiling.to_dict(),
             "counts": self.counts,
             "duplicate_share": self.duplicate_share,
-            "explanation_baselines": {
-                name: None if np.isnan(value) else float(value)
-                for name, value in zip(self.features, self.explanation_baselines, strict=True)
-            },
+            CALIBRATION: self.calibration.to_dict(),
             "seed": self.seed,
         }
 
@@ -76,61 +74,60 @@ class Trained:
 def train(
     detector: catalog_pb2.Detector,
     training_set: pa.Table,
-    seed: int,
-    progress: Callable[[str], None] = lambda message: None,
-    warm_start: bytes | None = None,
+    training: Training,
 ) -> Trained:
     """Train a detector.
 
     Args:
         detector: what to train.
-        training_set: `positive`, `split`, the detector's features; `environment` and `unit`, whose
-            examples are resampled together in the intervals.
-        seed: equal tables and seeds give equal models.
-        progress: told in a few words what happens next.
-        warm_start: the graph of an earlier model, for families that can continue from one.
+        training_set: `positive`, `split`, the detector's features; `label`, the names of the
+            classes, for families that tell them apart; `environment` and `unit`, whose examples
+            are resampled together in the intervals.
+        training: seed, warm start, progress; equal tables and seeds give equal models.
 
     Raises:
         CatalogError: the definition names no family.
         InputError: the table lacks a column, or holds what cannot be used.
         TrainingError: the examples do not suffice; the message says what to contribute.
     """
+    seed, say = training.seed, training.say
     family = family_of(detector)
     splits = {split: Split.of(training_set, split, detector.features) for split in SPLITS}
     learned, chosen, judged = (splits[name].examples for name in ("train", "validation", "test"))
-    progress(f"{detector.name}: fitting {len(learned)} examples of {len(learned.names)} features")
-    model = family.fit(learned, warm_start, seed)
+    say(f"{detector.name}: fitting {len(learned)} examples of {len(learned.names)} features")
+    model = family.fit(learned, training)
     benign = chosen.benign()
     if not len(benign):
         raise TrainingError(
             f"{detector.name} has no benign validation examples to choose a threshold on: "
             "contribute more benign activity, or hold out a larger validation share"
         )
+    benign_scores = model.score(benign.units)
     point = detector.operating_point
     if point.WhichOneof("by") == "significance":
         budget, threshold = point.significance, model.threshold(point.significance)
     else:
         budget = point.max_false_positive_rate
-        threshold = choose_threshold(model.score(benign.features), budget)
-    progress(f"{detector.name}: judging {len(judged)} test examples")
+        threshold = choose_threshold(benign_scores, budget)
+    say(f"{detector.name}: judging {len(judged)} test examples")
     metrics = {
-        name: splits[name].judge(model.score(splits[name].examples.features), threshold, seed)
+        name: splits[name].judge(model.score(splits[name].examples.units), threshold, seed)
         for name in ("test", "validation", "verdicts")
         if name == "test" or len(splits[name].examples)
     }
-    progress(f"{detector.name}: judging the baselines")
+    say(f"{detector.name}: judging the baselines")
     return Trained(
         model=model,
         threshold=threshold,
         metrics=metrics,
         baselines=_judged_baselines(learned, benign, splits["test"], budget, seed),
-        ceiling=oracle_ceiling(judged.features, splits["test"].positive),
+        ceiling=oracle_ceiling(judged.units, splits["test"].positive),
         counts={
             name: {"n": len(split.examples), "positives": int(split.positive.sum())}
             for name, split in splits.items()
         },
-        duplicate_share=duplicate_share(learned.features, judged.features),
-        explanation_baselines=benign_medians(learned),
+        duplicate_share=duplicate_share(learned.units, judged.units),
+        calibration=calibrate(benign_scores),
         features=learned.names,
         seed=seed,
     )
@@ -167,7 +164,18 @@ class Split:
             raise InputError(f"Unknown split {', '.join(sorted(unknown))}: use {', '.join(SPLITS)}")
         rows = training_set.filter(pc.equal(training_set.column("split"), split))
         positive = rows.column("positive").to_numpy().astype(bool)
-        examples = Examples(feature_matrix(rows, features), tuple(features), positive)
+        missing = [name for name in features if name not in rows.column_names]
+        if missing:
+            raise InputError(
+                f"The training set has no feature {', '.join(missing)}; it has"
+                f" {', '.join(rows.column_names)}"
+            )
+        labels = (
+            np.array(rows.column("label").to_pylist(), dtype=np.str_)
+            if "label" in rows.column_names
+            else None
+        )
+        examples = Examples(rows.select(list(features)), positive, labels)
         return Split(examples, positive, _groups(rows))
 
     def judge(self, scores: NDArray[np.float64], threshold: float, seed: int) -> Metrics:

@@ -3,7 +3,14 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Two workers share two cores: threads of OpenMP that wait for each other would only spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("whetstone", deadline=None)
+hypothesis.settings.load_profile("whetstone")
 
 ROOT = Path(__file__).resolve().parent.parent
 # Whose tests wait long for processes: begun first, they do not stand alone at the end.

@@ -55,7 +55,11 @@ class Alert:
         unit: The entity's values joined by `|`.
         unit_start: Where the unit begins (equal to event_timestamp for an event).
         event_timestamp: When the unit's features were known.
-        explanation: One `{feature, value, contribution}` a feature, largest first.
+        explanation: One `{feature, value, contribution}` a feature, largest first. A value is a
+            number, text of a log (which is hostile: escape it where it is shown) or None; what
+            stands in a sequence has its `position`, from 0, beside it.
+        per_day: How many benign units are expected to score as high on a day with as many units;
+            None where the model cannot tell.
         state: `judged` with a verdict; else `open` while it fires, `withdrawn` when no more.
         verdicts: Each analyst's latest, oldest first. State and verdicts are the store's to fill.
     """
@@ -72,8 +76,16 @@ class Alert:
     score: float
     threshold: float
     explanation: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    per_day: float | None = None
     state: State = "open"
     verdicts: tuple[Verdict, ...] = ()
+
+    def why(self, parts: int = 3) -> str:
+        """The weightiest parts of the explanation in words: `failures=31, path[4]=union`.
+
+        It holds text of logs: escape it where it is shown.
+        """
+        return ", ".join(map(_in_words, self.explanation[:parts]))
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,14 @@ def current(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
         latest.pop(key, None)
         latest[key] = verdict
     return tuple(latest.values())
+
+
+def _in_words(part: dict[str, Any]) -> str:
+    value = part["value"]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    shown = "none" if value is None else f"{value:g}" if number else str(value)
+    place = f"[{part['position']}]" if part.get("position") is not None else ""
+    return f"{part['feature']}{place}={shown}"
 
 
 def decide(alert: Alert) -> Decision | None:

@@ -48,6 +48,7 @@ def row_of(alert: Alert, day: date, detector: str) -> dict[str, Any]:
         "firing": True,
         "score": float(alert.score),
         "threshold": float(alert.threshold),
+        "per_day": None if alert.per_day is None else float(alert.per_day),
         "unit_start": utc(alert.unit_start),
         "event_timestamp": utc(alert.event_timestamp),
         "entity": _plain(alert.entity),

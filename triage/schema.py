@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
 )
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -46,6 +47,7 @@ alerts = Table(
     Column("score", Float, nullable=False),
     Column("threshold", Float, nullable=False),
     Column("explanation", JSON, nullable=False),
+    Column("per_day", Float),
     # Fired when its day was last scored. The state follows from this and the verdicts.
     Column("firing", Boolean, nullable=False),
     Index("alerts_by_day", "detector", "day"),
@@ -117,9 +119,19 @@ def _create(engine: Engine) -> None:
             with engine.execution_options(writes=True).begin() as connection:
                 for table in metadata.sorted_tables:
                     connection.execute(CreateTable(table, if_not_exists=True))
+                    _add_columns(connection, table)
                     for index in sorted(table.indexes, key=lambda index: str(index.name)):
                         connection.execute(CreateIndex(index, if_not_exists=True))
             return
         except DBAPIError:
             if attempt == 4:
                 raise
+
+
+def _add_columns(connection: Connection, table: Table) -> None:
+    """Add what a store of an earlier release lacks; only columns that may be empty come later."""
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in there:
+            name, kind = column.name, column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")

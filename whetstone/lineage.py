@@ -9,6 +9,7 @@ from enum import Enum
 
 from whetstone.catalog import Catalog
 from whetstone.catalog.catalog_pb2 import Detector, FeatureView, Source
+from whetstone.catalog.families import families_of
 from whetstone.catalog.hashes import (
     message_field_hash,
     message_hash,
@@ -220,7 +221,9 @@ def _of_detector(
     yield Node(
         f"model/{name}",
         False,
-        version_of(message_hash(detector), used, training_code[str(detector.WhichOneof("family"))]),
+        version_of(
+            message_hash(detector), used, *(training_code[one] for one in families_of(detector))
+        ),
         (Input(f"training_set/{name}"),),
     )
     yield Node(f"evaluation/{name}", False, "", (Input(f"model/{name}"),))

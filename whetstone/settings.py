@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         return self.home / "lake"
 
     @property
+    def training(self) -> Path:
+        """Where trainings that were interrupted left off."""
+        return self.home / "training"
+
+    @property
     def privacy_keys(self) -> Path:
         """`keys/privacy/<environment>/<period>.key`: keys of pseudonyms."""
         return self.home / "keys" / "privacy"

@@ -2,19 +2,19 @@
 
 import numpy as np
 import pytest
-from detector_examples import examples
+from detector_examples import examples, matrix, rows
 from sklearn.metrics import average_precision_score
 from sklearn.neighbors import NearestNeighbors
 
-from detectors.baselines import baselines, duplicate_share, oracle_ceiling
+from detectors.evaluation.baselines import baselines, duplicate_share, oracle_ceiling
 from detectors.interface import Examples
 from whetstone.errors import InputError
 
 
-def units(*rows: tuple[float, ...], positive: list[bool] | None = None) -> Examples:
-    features = np.array(rows, dtype=np.float32)
+def units(*values: tuple[float, ...], positive: list[bool] | None = None) -> Examples:
+    features = np.array(values, dtype=np.float32)
     labels = None if positive is None else np.array(positive)
-    return Examples(features, tuple("abc"[: features.shape[1]]), labels)
+    return rows(features, tuple("abc"[: features.shape[1]]), labels)
 
 
 def test_a_vector_is_unseen_unless_a_benign_training_example_has_it() -> None:
@@ -40,10 +40,10 @@ def test_the_total_is_judged_by_its_distance_from_the_usual_one() -> None:
 
 def test_the_nearest_benign_distance_is_that_of_scikit_learn() -> None:
     train, test = examples(n=300, seed=1), examples(n=700, seed=2)
-    benign = train.benign().features.astype(float)
+    benign = matrix(train.benign()).astype(float)
     scale = np.where(benign.std(axis=0) > 0, benign.std(axis=0), 1)
     nearest = NearestNeighbors(n_neighbors=1).fit(benign / scale)
-    expected = nearest.kneighbors(test.features / scale)[0][:, 0]
+    expected = nearest.kneighbors(matrix(test) / scale)[0][:, 0]
     np.testing.assert_allclose(baselines(train, test)["nearest_benign"], expected, atol=1e-6)
 
 
@@ -53,14 +53,14 @@ def test_baselines_without_benign_examples_are_refused() -> None:
 
 
 def test_no_test_examples_get_no_scores() -> None:
-    empty = Examples(np.empty((0, 2), dtype=np.float32), ("a", "b"), None)
+    empty = rows(np.empty((0, 2)), ("a", "b"), None)
     assert {len(scores) for scores in baselines(units((1, 2)), empty).values()} == {0}
 
 
 def test_the_ceiling_is_what_ranking_vectors_by_their_share_of_attacks_reaches() -> None:
-    features = np.array([[1.0], [1.0], [1.0], [2.0], [3.0]], dtype=np.float32)
+    given = units((1,), (1,), (1,), (2,), (3,))
     positive = np.array([True, True, False, False, True])
-    ceiling = oracle_ceiling(features, positive)
+    ceiling = oracle_ceiling(given.units, positive)
     shares = np.array([2 / 3, 2 / 3, 2 / 3, 0, 1])
     assert ceiling.average_precision == pytest.approx(average_precision_score(positive, shares))
     assert ceiling.f1 == pytest.approx(6 / 7)
@@ -69,12 +69,12 @@ def test_the_ceiling_is_what_ranking_vectors_by_their_share_of_attacks_reaches()
 
 def test_nothing_contradictory_has_a_ceiling_of_one() -> None:
     given = examples()
-    ceiling = oracle_ceiling(given.features, given.positive)
+    ceiling = oracle_ceiling(given.units, given.positive)
     assert (ceiling.f1, ceiling.auc, ceiling.contradictions) == (1, 1, 0)
     assert ceiling.average_precision == pytest.approx(1)
 
 
 def test_the_duplicate_share_counts_test_rows_that_occur_in_training() -> None:
     train, test = units((1, np.nan), (2, 2)), units((1, np.nan), (1, 1), (2, 2), (2, 2))
-    assert duplicate_share(train.features, test.features) == 0.75
-    assert duplicate_share(train.features, test.features[:0]) == 0
+    assert duplicate_share(train.units, test.units) == 0.75
+    assert duplicate_share(train.units, test.units.slice(0, 0)) == 0

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from detectors.curves import Ranking
-from detectors.evaluation import Metrics, choose_threshold, evaluate
+from detectors.evaluation.curves import Ranking
+from detectors.evaluation.metrics import Metrics, choose_threshold, evaluate
 from whetstone.errors import InputError, TrainingError
 
 # Few distinct values, so that ties are the rule.
@@ -25,7 +25,7 @@ def judged(n: int = 2000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(SCORES, st.floats(0, 1))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_chosen_threshold_keeps_within_the_budget_and_wastes_none(
     values: list[float], max_fpr: float
 ) -> None:
@@ -56,7 +56,7 @@ def test_an_impossible_budget_is_refused(max_fpr: float) -> None:
 
 
 @given(st.data(), SCORES, ANY)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_metrics_equal_those_of_scikit_learn(
     data: st.DataObject, values: list[float], threshold: float
 ) -> None:

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from detectors.evaluation import Metrics, evaluate
-from detectors.gate import GateDecision, PairedScores, decide
+from detectors.evaluation.gate import GateDecision, PairedScores, decide
+from detectors.evaluation.metrics import Metrics, evaluate
 from whetstone.catalog import catalog_pb2
 from whetstone.errors import InputError
 

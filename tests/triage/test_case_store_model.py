@@ -134,6 +134,5 @@ TestCaseStoreModel = CaseStoreModel.TestCase
 TestCaseStoreModel.settings = settings(
     max_examples=25,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

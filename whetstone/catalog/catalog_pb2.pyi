@@ -28,6 +28,26 @@ class PersonalData(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HOST: _ClassVar[PersonalData]
     FREE_TEXT: _ClassVar[PersonalData]
 
+class Cell(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CELL_UNSPECIFIED: _ClassVar[Cell]
+    GRU: _ClassVar[Cell]
+    LSTM: _ClassVar[Cell]
+    RNN: _ClassVar[Cell]
+
+class Tokens(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TOKENS_UNSPECIFIED: _ClassVar[Tokens]
+    CHARACTER: _ClassVar[Tokens]
+    WORD: _ClassVar[Tokens]
+    BPE: _ClassVar[Tokens]
+
+class Fusion(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MAX: _ClassVar[Fusion]
+    SUM: _ClassVar[Fusion]
+    MIN: _ClassVar[Fusion]
+
 class Treatment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     KEEP: _ClassVar[Treatment]
@@ -54,6 +74,17 @@ ADDRESS: PersonalData
 USER: PersonalData
 HOST: PersonalData
 FREE_TEXT: PersonalData
+CELL_UNSPECIFIED: Cell
+GRU: Cell
+LSTM: Cell
+RNN: Cell
+TOKENS_UNSPECIFIED: Tokens
+CHARACTER: Tokens
+WORD: Tokens
+BPE: Tokens
+MAX: Fusion
+SUM: Fusion
+MIN: Fusion
 KEEP: Treatment
 PSEUDONYM: Treatment
 GENERALISE: Treatment
@@ -261,7 +292,7 @@ class TimeHoldout(_message.Message):
     def __init__(self, validation_from: _Optional[str] = ..., test_from: _Optional[str] = ...) -> None: ...
 
 class Detector(_message.Message):
-    __slots__ = ("name", "display_name", "description", "owners", "tags", "golden_dataset", "features", "gradient_boosting", "pca_spe", "isolation_forest", "operating_point", "gate", "seed")
+    __slots__ = ("name", "display_name", "description", "owners", "tags", "golden_dataset", "features", "gradient_boosting", "pca_spe", "isolation_forest", "random_forest", "logistic_regression", "nearest_neighbours", "mahalanobis", "log_key_sequence", "language_model", "flow_sequence", "text_ngrams", "text_cnn", "ensemble", "sequence_ngrams", "sequence_sets", "operating_point", "gate", "seed", "warm_start")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -279,9 +310,22 @@ class Detector(_message.Message):
     GRADIENT_BOOSTING_FIELD_NUMBER: _ClassVar[int]
     PCA_SPE_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_FOREST_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_FOREST_FIELD_NUMBER: _ClassVar[int]
+    LOGISTIC_REGRESSION_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
+    MAHALANOBIS_FIELD_NUMBER: _ClassVar[int]
+    LOG_KEY_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    FLOW_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_NGRAMS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_CNN_FIELD_NUMBER: _ClassVar[int]
+    ENSEMBLE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_NGRAMS_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_SETS_FIELD_NUMBER: _ClassVar[int]
     OPERATING_POINT_FIELD_NUMBER: _ClassVar[int]
     GATE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    WARM_START_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -292,10 +336,23 @@ class Detector(_message.Message):
     gradient_boosting: GradientBoosting
     pca_spe: PcaSpe
     isolation_forest: IsolationForest
+    random_forest: RandomForest
+    logistic_regression: LogisticRegression
+    nearest_neighbours: NearestNeighbours
+    mahalanobis: Mahalanobis
+    log_key_sequence: LogKeySequence
+    language_model: LanguageModel
+    flow_sequence: FlowSequence
+    text_ngrams: TextNgrams
+    text_cnn: TextCnn
+    ensemble: Ensemble
+    sequence_ngrams: SequenceNgrams
+    sequence_sets: SequenceSets
     operating_point: OperatingPoint
     gate: Gate
     seed: int
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., golden_dataset: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., gradient_boosting: _Optional[_Union[GradientBoosting, _Mapping]] = ..., pca_spe: _Optional[_Union[PcaSpe, _Mapping]] = ..., isolation_forest: _Optional[_Union[IsolationForest, _Mapping]] = ..., operating_point: _Optional[_Union[OperatingPoint, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., seed: _Optional[int] = ...) -> None: ...
+    warm_start: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., golden_dataset: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., gradient_boosting: _Optional[_Union[GradientBoosting, _Mapping]] = ..., pca_spe: _Optional[_Union[PcaSpe, _Mapping]] = ..., isolation_forest: _Optional[_Union[IsolationForest, _Mapping]] = ..., random_forest: _Optional[_Union[RandomForest, _Mapping]] = ..., logistic_regression: _Optional[_Union[LogisticRegression, _Mapping]] = ..., nearest_neighbours: _Optional[_Union[NearestNeighbours, _Mapping]] = ..., mahalanobis: _Optional[_Union[Mahalanobis, _Mapping]] = ..., log_key_sequence: _Optional[_Union[LogKeySequence, _Mapping]] = ..., language_model: _Optional[_Union[LanguageModel, _Mapping]] = ..., flow_sequence: _Optional[_Union[FlowSequence, _Mapping]] = ..., text_ngrams: _Optional[_Union[TextNgrams, _Mapping]] = ..., text_cnn: _Optional[_Union[TextCnn, _Mapping]] = ..., ensemble: _Optional[_Union[Ensemble, _Mapping]] = ..., sequence_ngrams: _Optional[_Union[SequenceNgrams, _Mapping]] = ..., sequence_sets: _Optional[_Union[SequenceSets, _Mapping]] = ..., operating_point: _Optional[_Union[OperatingPoint, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., seed: _Optional[int] = ..., warm_start: _Optional[bool] = ...) -> None: ...
 
 class GradientBoosting(_message.Message):
     __slots__ = ("iterations", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
@@ -324,6 +381,180 @@ class IsolationForest(_message.Message):
     trees: int
     samples: int
     def __init__(self, trees: _Optional[int] = ..., samples: _Optional[int] = ...) -> None: ...
+
+class RandomForest(_message.Message):
+    __slots__ = ("trees", "max_depth", "min_samples_leaf")
+    TREES_FIELD_NUMBER: _ClassVar[int]
+    MAX_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    MIN_SAMPLES_LEAF_FIELD_NUMBER: _ClassVar[int]
+    trees: int
+    max_depth: int
+    min_samples_leaf: int
+    def __init__(self, trees: _Optional[int] = ..., max_depth: _Optional[int] = ..., min_samples_leaf: _Optional[int] = ...) -> None: ...
+
+class LogisticRegression(_message.Message):
+    __slots__ = ("c",)
+    C_FIELD_NUMBER: _ClassVar[int]
+    c: float
+    def __init__(self, c: _Optional[float] = ...) -> None: ...
+
+class NearestNeighbours(_message.Message):
+    __slots__ = ("neighbours", "kept")
+    NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    neighbours: int
+    kept: int
+    def __init__(self, neighbours: _Optional[int] = ..., kept: _Optional[int] = ...) -> None: ...
+
+class Mahalanobis(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class LogKeySequence(_message.Message):
+    __slots__ = ("cell", "layers", "hidden", "epochs", "learning_rate", "candidates", "worst", "max_length")
+    CELL_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    WORST_FIELD_NUMBER: _ClassVar[int]
+    MAX_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    cell: Cell
+    layers: int
+    hidden: int
+    epochs: int
+    learning_rate: float
+    candidates: int
+    worst: int
+    max_length: int
+    def __init__(self, cell: _Optional[_Union[Cell, str]] = ..., layers: _Optional[int] = ..., hidden: _Optional[int] = ..., epochs: _Optional[int] = ..., learning_rate: _Optional[float] = ..., candidates: _Optional[int] = ..., worst: _Optional[int] = ..., max_length: _Optional[int] = ...) -> None: ...
+
+class LanguageModel(_message.Message):
+    __slots__ = ("recurrent", "transformer", "tokens", "vocabulary", "max_length", "epochs", "learning_rate")
+    RECURRENT_FIELD_NUMBER: _ClassVar[int]
+    TRANSFORMER_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    VOCABULARY_FIELD_NUMBER: _ClassVar[int]
+    MAX_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    recurrent: Recurrent
+    transformer: Transformer
+    tokens: Tokens
+    vocabulary: int
+    max_length: int
+    epochs: int
+    learning_rate: float
+    def __init__(self, recurrent: _Optional[_Union[Recurrent, _Mapping]] = ..., transformer: _Optional[_Union[Transformer, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, str]] = ..., vocabulary: _Optional[int] = ..., max_length: _Optional[int] = ..., epochs: _Optional[int] = ..., learning_rate: _Optional[float] = ...) -> None: ...
+
+class Recurrent(_message.Message):
+    __slots__ = ("cell", "layers", "hidden", "residual", "tied_weights", "bidirectional")
+    CELL_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    RESIDUAL_FIELD_NUMBER: _ClassVar[int]
+    TIED_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    BIDIRECTIONAL_FIELD_NUMBER: _ClassVar[int]
+    cell: Cell
+    layers: int
+    hidden: int
+    residual: bool
+    tied_weights: bool
+    bidirectional: bool
+    def __init__(self, cell: _Optional[_Union[Cell, str]] = ..., layers: _Optional[int] = ..., hidden: _Optional[int] = ..., residual: _Optional[bool] = ..., tied_weights: _Optional[bool] = ..., bidirectional: _Optional[bool] = ...) -> None: ...
+
+class Transformer(_message.Message):
+    __slots__ = ("layers", "hidden", "heads", "tied_weights")
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    HEADS_FIELD_NUMBER: _ClassVar[int]
+    TIED_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    layers: int
+    hidden: int
+    heads: int
+    tied_weights: bool
+    def __init__(self, layers: _Optional[int] = ..., hidden: _Optional[int] = ..., heads: _Optional[int] = ..., tied_weights: _Optional[bool] = ...) -> None: ...
+
+class FlowSequence(_message.Message):
+    __slots__ = ("recurrent", "convolutional", "length", "epochs", "learning_rate", "times")
+    RECURRENT_FIELD_NUMBER: _ClassVar[int]
+    CONVOLUTIONAL_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    recurrent: RecurrentFlows
+    convolutional: ConvolutionalFlows
+    length: int
+    epochs: int
+    learning_rate: float
+    times: str
+    def __init__(self, recurrent: _Optional[_Union[RecurrentFlows, _Mapping]] = ..., convolutional: _Optional[_Union[ConvolutionalFlows, _Mapping]] = ..., length: _Optional[int] = ..., epochs: _Optional[int] = ..., learning_rate: _Optional[float] = ..., times: _Optional[str] = ...) -> None: ...
+
+class RecurrentFlows(_message.Message):
+    __slots__ = ("hidden",)
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    hidden: int
+    def __init__(self, hidden: _Optional[int] = ...) -> None: ...
+
+class ConvolutionalFlows(_message.Message):
+    __slots__ = ("channels",)
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    channels: int
+    def __init__(self, channels: _Optional[int] = ...) -> None: ...
+
+class TextNgrams(_message.Message):
+    __slots__ = ("shortest", "longest", "c", "max_length", "fold_case", "random_strings")
+    SHORTEST_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_FIELD_NUMBER: _ClassVar[int]
+    C_FIELD_NUMBER: _ClassVar[int]
+    MAX_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    FOLD_CASE_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_STRINGS_FIELD_NUMBER: _ClassVar[int]
+    shortest: int
+    longest: int
+    c: float
+    max_length: int
+    fold_case: bool
+    random_strings: float
+    def __init__(self, shortest: _Optional[int] = ..., longest: _Optional[int] = ..., c: _Optional[float] = ..., max_length: _Optional[int] = ..., fold_case: _Optional[bool] = ..., random_strings: _Optional[float] = ...) -> None: ...
+
+class TextCnn(_message.Message):
+    __slots__ = ("channels", "epochs", "learning_rate", "max_length")
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    MAX_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    channels: int
+    epochs: int
+    learning_rate: float
+    max_length: int
+    def __init__(self, channels: _Optional[int] = ..., epochs: _Optional[int] = ..., learning_rate: _Optional[float] = ..., max_length: _Optional[int] = ...) -> None: ...
+
+class SequenceNgrams(_message.Message):
+    __slots__ = ("longest", "max_length")
+    LONGEST_FIELD_NUMBER: _ClassVar[int]
+    MAX_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    longest: int
+    max_length: int
+    def __init__(self, longest: _Optional[int] = ..., max_length: _Optional[int] = ...) -> None: ...
+
+class SequenceSets(_message.Message):
+    __slots__ = ("max_length", "kept")
+    MAX_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    max_length: int
+    kept: int
+    def __init__(self, max_length: _Optional[int] = ..., kept: _Optional[int] = ...) -> None: ...
+
+class Ensemble(_message.Message):
+    __slots__ = ("members", "fusion")
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    FUSION_FIELD_NUMBER: _ClassVar[int]
+    members: _containers.RepeatedCompositeFieldContainer[Detector]
+    fusion: Fusion
+    def __init__(self, members: _Optional[_Iterable[_Union[Detector, _Mapping]]] = ..., fusion: _Optional[_Union[Fusion, str]] = ...) -> None: ...
 
 class OperatingPoint(_message.Message):
     __slots__ = ("max_false_positive_rate", "significance")

@@ -22,6 +22,7 @@ from whetstone.catalog.catalog_pb2 import (
     Source,
 )
 from whetstone.catalog.expressions import ExpressionError, ParsedExpression, parse_expression
+from whetstone.catalog.families import WITH_THRESHOLD, family_problems
 from whetstone.catalog.patterns import group_names
 from whetstone.catalog.rawfields import EVERYWHERE, SYSLOG_FIELDS
 from whetstone.catalog.sandbox import binding_problem, time_zones
@@ -37,11 +38,13 @@ _KEYS = re.compile(r"[\w@#-]+(?:\.[\w@#-]+)*")
 _RECORDS_OF_LINES = (CEF, KEY_VALUE, LEEF, LINE, SYSLOG)
 _DURATION = re.compile(r"([1-9]\d*)(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_FEATURE_TYPES = frozenset(("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE"))
-_FIELD_TYPES = _FEATURE_TYPES | {
-    *("TINYINT", "SMALLINT", "UBIGINT", "VARCHAR", "TIMESTAMP", "DATE"),
-    *("VARCHAR[]", "BIGINT[]", "DOUBLE[]"),
-}
+_FEATURE_TYPES = frozenset(
+    (
+        *("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "VARCHAR"),
+        *("VARCHAR[]", "BIGINT[]", "DOUBLE[]"),
+    )
+)
+_FIELD_TYPES = _FEATURE_TYPES | {"TINYINT", "SMALLINT", "UBIGINT", "TIMESTAMP", "DATE"}
 # Columns that every event and every unit carries beside its own.
 EVENT_COLUMNS = {
     "environment": "VARCHAR",
@@ -373,23 +376,24 @@ def _check_detector(
         return
     view = golden[detector.golden_dataset].message.feature_view
     features = views[view].message.features if view in views else ()
-    known = {feature.name for feature in features}
+    known = {feature.name: feature.data_type for feature in features}
     for number, name in enumerate(detector.features):
         if name not in known:
             yield located.error(f"features[{number}]", f"view {view} has no feature {name!r}")
     yield from _check_unique(located, "features", list(detector.features))
     if not detector.features:
         yield located.error("features", "name the features it uses")
-    if detector.WhichOneof("family") is None:
-        yield located.error("family", "write gradient_boosting, pca_spe or isolation_forest {…}")
+    for path, problem in family_problems(detector, known):
+        yield located.error(path, problem)
     operating_point = detector.operating_point
     match operating_point.WhichOneof("by"):
         case "max_false_positive_rate":
             value, name = operating_point.max_false_positive_rate, "max_false_positive_rate"
         case "significance":
             value, name = operating_point.significance, "significance"
-            if detector.WhichOneof("family") != "pca_spe":
-                yield located.error("operating_point", "only pca_spe has a threshold of its own")
+            if detector.WhichOneof("family") not in WITH_THRESHOLD:
+                families = " and ".join(WITH_THRESHOLD)
+                yield located.error("operating_point", f"only {families} have thresholds")
         case _:
             yield located.error("operating_point", "write max_false_positive_rate")
             return

@@ -8,6 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from whetstone.catalog import Catalog
+from whetstone.catalog.families import families_of
 from whetstone.catalog.hashes import message_hash, source_hash, view_hash
 from whetstone.lineage import Follow, Graph, build_graph
 
@@ -63,7 +64,7 @@ def reruns(before: Catalog, after: Catalog) -> list[Rerun]:
     """What the change makes run again, parents first."""
     detectors = (*before.detectors.values(), *after.detectors.values())
     # The training code is the same on both sides.
-    code = {str(detector.WhichOneof("family")): "" for detector in detectors}
+    code = dict.fromkeys((one for detector in detectors for one in families_of(detector)), "")
     old, new = build_graph(before, code), build_graph(after, code)
     found: dict[str, Rerun] = dict(_changed_roots(before, after))
     for asset, node in new.nodes.items():
@@ -80,7 +81,7 @@ def reruns(before: Catalog, after: Catalog) -> list[Rerun]:
 def vanished_assets(before: Catalog, after: Catalog) -> list[str]:
     """Assets that nothing will make any more."""
     detectors = (*before.detectors.values(), *after.detectors.values())
-    code = {str(detector.WhichOneof("family")): "" for detector in detectors}
+    code = dict.fromkeys((one for detector in detectors for one in families_of(detector)), "")
     old, new = build_graph(before, code), build_graph(after, code)
     return [asset for asset in old.nodes if asset not in new.nodes]
 

@@ -21,9 +21,11 @@ from whetstone.errors import ReleaseError
 from whetstone.features import features_sql
 from whetstone.parsing.templates import Templating, with_templates
 from whetstone.releases import Bundle
+from whetstone.scoring.calibration import CALIBRATION, Calibration
+from whetstone.scoring.encoding.texts import Texts
 from whetstone.scoring.explain import Contribution, explain
-from whetstone.scoring.matrix import feature_matrix
 from whetstone.scoring.onnx import OnnxScorer
+from whetstone.scoring.passages import with_passages
 
 
 class BundleScorer:
@@ -51,9 +53,15 @@ class BundleScorer:
         """The model's version."""
         return self.bundle.manifest["version"]
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """How many benign units reach a score; None in bundles that were made without one."""
+        values = self.bundle.manifest.get(CALIBRATION)
+        return None if values is None else Calibration.from_dict(values)
+
     def score_features(self, features: pa.Table) -> NDArray[np.float64]:
         """Scores of rows that have the bundle's features as columns."""
-        return self._scorer.score(feature_matrix(features, self.bundle.feature_names))
+        return self._scorer.score(features)
 
     def score_events(self, connection: duckdb.DuckDBPyConnection, relation: str) -> pa.Table:
         """Compute the units of a relation of events and score them.
@@ -87,16 +95,10 @@ class BundleScorer:
         )
 
     def explain(self, rows: pa.Table, top: int = 5) -> list[list[Contribution]]:
-        """The features that weigh most in the score of each row, the weightiest first."""
-        matrix = feature_matrix(rows, self.bundle.feature_names)
-        usual = self.bundle.manifest["explanation_baselines"]
-        baselines = np.array(
-            [np.nan if usual[n] is None else usual[n] for n in self.bundle.feature_names],
-            np.float32,
-        )
-        return [
-            explain(self._scorer, row, baselines, self.bundle.feature_names)[:top] for row in matrix
-        ]
+        """What weighs most in the score of each row, the weightiest first."""
+        encodings = [given.encoding for given in self._scorer.inputs]
+        texts = {name for e in encodings if isinstance(e, Texts) for name in e.columns}
+        return [with_passages(each, texts)[:top] for each in explain(self._scorer, rows)]
 
 
 def _check_definitions(bundle: Bundle) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import curves
-from detectors.curves import Ranking
+from detectors.evaluation import curves
+from detectors.evaluation.curves import Ranking
 from whetstone.errors import InputError, TrainingError
 
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)

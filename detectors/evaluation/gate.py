@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import curves
-from detectors.curves import Ranking
-from detectors.evaluation import RESAMPLES, Metrics
+from detectors.evaluation import curves
+from detectors.evaluation.curves import Ranking
+from detectors.evaluation.metrics import RESAMPLES, Metrics
 from whetstone.catalog import catalog_pb2
 from whetstone.errors import InputError
 

@@ -1,0 +1,1 @@
+"""How good a model is: metrics, baselines, calibration, and the gate between two models."""

@@ -1,0 +1,1 @@
+"""Networks and their graphs: what the families that train with torch are made of."""
