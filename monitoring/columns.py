@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitoring.sequences import facets, is_free
 from monitoring.statistics import (
     RateChange,
     bin_counts,
@@ -43,16 +44,20 @@ def compare(
     """Compare a column's values; `comparisons` is the number of tests made together.
 
     Flags (booleans, numbers that are only 0 and 1) by their rate, other numbers by quantiles, text
-    by category. Other types, and sides of different kinds, are not computable.
+    by category, lists and free text by their lengths and by what is unknown in them. Other types,
+    and sides of different kinds, are not computable.
     """
+    reference, current = _plain(reference), _plain(current)
     kinds = [_kind(column.type) for column in (reference, current)]
     for kind, column in zip(kinds, (reference, current), strict=True):
         if not kind:
             return Comparison("", reason=f"not computable: values of type {column.type}")
-    if "text" in kinds:
-        if kinds != ["text", "text"]:
-            reason = f"not computable: {kinds[0]} in the reference, {kinds[1]} in the current rows"
-            return Comparison("", reason=reason)
+    if kinds[0] != kinds[1]:
+        reason = f"not computable: {kinds[0]} in the reference, {kinds[1]} in the current rows"
+        return Comparison("", reason=reason)
+    if kinds[0] == "lists" or (kinds[0] == "text" and is_free(reference)):
+        return _faceted(reference, current, comparisons)
+    if kinds[0] == "text":
         return _text(reference, current, comparisons)
     before, after = floats(reference), floats(current)
     if _only_flags(before) and _only_flags(after):
@@ -66,18 +71,24 @@ def compare(
 def profile(reference: pa.ChunkedArray, current: pa.ChunkedArray) -> list[tuple[str, float, float]]:
     """What `compare` looked at, for drawing: (label, share of reference, share of current rows).
 
-    Numbers in the bins of the reference's quantiles, text by its ten most frequent values.
+    Numbers in the bins of the reference's quantiles, text by its ten most frequent values, lists
+    and free text by their lengths.
     """
     if not len(reference) or not len(current):
         return []
-    if _kind(reference.type) == "text":
+    reference, current = _plain(reference), _plain(current)
+    kind = _kind(reference.type)
+    free = kind == "lists" or (kind == "text" and is_free(reference))
+    if kind == "text" and not free:
         before, after = _counts(reference), _counts(current)
         every = {value: before.get(value, 0) + after.get(value, 0) for value in before | after}
         shown = sorted(every, key=lambda value: (-every[value], value or ""))[:10]
         names = ["missing" if value is None else value for value in shown]
         counts = [[side.get(value, 0) for value in shown] for side in (before, after)]
     else:
-        values = floats(reference), floats(current)
+        values = (
+            facets(reference, current)["length"] if free else (floats(reference), floats(current))
+        )
         edges = quantile_edges(values[0])
         whole = bool(np.all(np.isnan(values[0]) | (values[0] == np.floor(values[0]))))
         names = _ranges(edges, whole)
@@ -92,9 +103,14 @@ def floats(column: pa.ChunkedArray) -> Floats:
     return column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64, copy=False)
 
 
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with dictionaries taken apart."""
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
 def _kind(kind: pa.DataType) -> str:
-    if pa.types.is_dictionary(kind):
-        return _kind(kind.value_type)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return "lists" if _kind(kind.value_type) in ("text", "numbers") else ""
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return "text"
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
@@ -146,9 +162,21 @@ def _text(reference: pa.ChunkedArray, current: pa.ChunkedArray, comparisons: int
     return Comparison(CATEGORY_PSI, shift.value, shift.significant, ", ".join(parts), shift.reason)
 
 
+def _faceted(reference: pa.ChunkedArray, current: pa.ChunkedArray, comparisons: int) -> Comparison:
+    """The facet that moved furthest, those that moved beyond chance first."""
+    found: list[Comparison] = []
+    sides = facets(reference, current)
+    for name, (before, after) in sides.items():
+        shift = quantile_psi(before, after, comparisons * len(sides))
+        detail = f"{name}: {_quantiles(before, after)}"
+        moved = shift.significant
+        found.append(Comparison(QUANTILE_PSI, shift.value, moved, detail, shift.reason))
+    valued = [comparison for comparison in found if comparison.value is not None]
+    return max(valued, key=lambda c: (c.significant, c.value), default=found[0])
+
+
 def _counts(column: pa.ChunkedArray) -> dict[str | None, int]:
-    plain = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
-    return {row["values"]: row["counts"] for row in plain.value_counts().to_pylist()}
+    return {row["values"]: row["counts"] for row in column.value_counts().to_pylist()}
 
 
 def _missing(before: int, after: int, known_before: int, known_after: int) -> list[str]:

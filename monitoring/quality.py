@@ -110,9 +110,9 @@ def quality(
     Args:
         detector: the detector's name.
         model_version: the version in service.
-        evaluation: what `detectors.evaluation.Metrics.to_dict` gives (`n`, `positives`, `MEASURES`,
-            `recall_at_fpr`, `intervals`, `undefined`), and `baselines`, by name the same of each.
-            Empty where there was none.
+        evaluation: what `detectors.evaluation.metrics.Metrics.to_dict` gives (`n`, `positives`,
+            `MEASURES`, `recall_at_fpr`, `intervals`, `undefined`), and `baselines`, by name the
+            same of each. Empty where there was none.
         verdicts: `alert_id`, `verdict`, `by`, `at`, `environment`, `event_timestamp`; an analyst's
             latest verdict on an alert is the one that counts.
         alerts: `alert_id`, `environment`, `event_timestamp`.

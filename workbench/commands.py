@@ -39,6 +39,8 @@ def alerts(
 ) -> None:
     """List alerts, the newest day and the highest score first.
 
+    The column `a day`: how many benign units would score as high on a day with as many units.
+
     Example: `whetstone alerts --environment berlin --limit 10`
     """
     with _cases() as cases:
@@ -52,9 +54,8 @@ def alerts(
             "detector": alert.detector,
             "unit": alert.unit,
             "score": alert.score,
-            "why": ", ".join(
-                f"{part['feature']}={_short(part['value'])}" for part in alert.explanation[:3]
-            ),
+            "a_day": alert.per_day,
+            "why": alert.why(),
             "verdicts": ", ".join(f"{v.value} by {v.by}" for v in alert.verdicts),
         }
         for alert in found
@@ -258,10 +259,6 @@ def _verdict_value(text: str) -> VerdictValue:
     except ValueError as error:
         values = ", ".join(VerdictValue)
         raise InputError(f"{text!r} is no verdict; write {values}") from error
-
-
-def _short(value: float | None) -> str:
-    return "none" if value is None else f"{value:g}"
 
 
 def _interval(result: dict[str, Any], name: str) -> str:

@@ -3,16 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from detectors.evaluation import evaluate
+from detectors.evaluation.metrics import evaluate
 from whetstone.catalog import load_catalog
 from whetstone.catalog.validation import entity_columns
 from whetstone.engine import only_row, open_engine
 from whetstone.errors import InputError, NotReadyError
 from whetstone.golden import label_units
 from whetstone.labels import read_labels
-from whetstone.parsing import RawFile, parse_files
+from whetstone.parsing import Parsed, RawFile, parse_files
 from whetstone.releases import Repository
 from whetstone.scoring.run import BundleScorer
 from whetstone.settings import settings
@@ -22,7 +20,8 @@ def evaluate_file(detector: str, file: Path, labels: Path, day: str) -> dict[str
     """Score a labelled raw file with the champion, by the definitions in its bundle.
 
     Returns:
-        The metrics, and `coverage`: the share of labels that name a unit of the file.
+        The metrics, and `coverage`: the share of labels that name a unit which was parsed and
+        scored; of lines, where one label stands for all.
 
     Raises:
         NotReadyError: the detector has no champion.
@@ -46,17 +45,22 @@ def evaluate_file(detector: str, file: Path, labels: Path, day: str) -> dict[str
             settings().max_line_bytes,
         )
         connection.register("scored", scorer.score_events(connection, "events"))
-        connection.execute("CREATE TEMP TABLE units AS FROM scored")
+        connection.execute(
+            "CREATE TEMP TABLE units AS SELECT *, row_number() OVER () AS example FROM scored"
+        )
         unmatched = label_units(connection, scorer.view, given)
         # A unit that carries both signs proves nothing.
         judged = connection.sql(
-            "SELECT * FROM labelled QUALIFY count(*) OVER (PARTITION BY unit, event_timestamp) = 1"
-            " ORDER BY unit, event_timestamp"
+            """SELECT unit, score, positive FROM (
+                   SELECT *, count(DISTINCT positive) OVER (PARTITION BY example) AS signs
+                   FROM labelled)
+               WHERE signs = 1 QUALIFY row_number() OVER (PARTITION BY example ORDER BY label) = 1
+               ORDER BY example"""
         ).to_arrow_table()
         units, conflicts = only_row(
             connection,
             "SELECT (SELECT count(*) FROM units), count(*) FROM (SELECT 1 FROM labelled"
-            " GROUP BY unit, event_timestamp HAVING count(*) > 1)",
+            " GROUP BY example HAVING count(DISTINCT positive) > 1)",
         )
     if not judged.num_rows:
         raise InputError(
@@ -68,9 +72,8 @@ def evaluate_file(detector: str, file: Path, labels: Path, day: str) -> dict[str
         judged["positive"].to_numpy(zero_copy_only=False),
         scorer.bundle.threshold,
         scorer.detector.seed,
-        np.array(judged["unit"].to_pylist()),
+        judged["unit"].combine_chunks().dictionary_encode().indices.to_numpy(),
     )
-    given_labels = given.table.num_rows
     return {
         **metrics.to_dict(),
         "detector": detector,
@@ -78,8 +81,14 @@ def evaluate_file(detector: str, file: Path, labels: Path, day: str) -> dict[str
         "lines": parsed.lines,
         "rejects": parsed.rejects,
         "units": units,
-        "labels": given_labels,
+        "labels": given.table.num_rows,
         "labels_without_unit": unmatched,
         "conflicts": conflicts,
-        "coverage": 1 - unmatched / given_labels if given_labels else 1.0,
+        "coverage": _coverage(given.table.num_rows, unmatched, parsed),
     }
+
+
+def _coverage(labels: int, unmatched: int, parsed: Parsed) -> float:
+    if labels:
+        return 1 - unmatched / labels
+    return parsed.events / (parsed.lines - parsed.skipped)

@@ -89,6 +89,7 @@ class TestAlertsAndVerdicts:
         assert len(some["alerts"]) == 3
         assert {alert["detector"] for alert in some["alerts"]} == {SSH}
         assert all("=" in alert["why"] for alert in some["alerts"])
+        assert all(alert["a_day"] > 0 for alert in some["alerts"])
         assert looking.good("alerts", "--environment", "atlantis")["alerts"] == []
 
     def test_a_verdict_by_the_beginning_of_the_id_moves_the_alert(self, whetstone: Command) -> None:
@@ -210,7 +211,8 @@ class TestStatus:
 
     def test_an_empty_home_is_no_error(self, fresh: Command) -> None:
         found = fresh.good("status")
-        assert [row["champion"] for row in found["detectors"]] == [None] * len(DETECTORS)
+        assert {row["name"] for row in found["detectors"]} > set(DETECTORS)
+        assert {row["champion"] for row in found["detectors"]} == {None}
         assert found["runs"] == []
         assert found["alerts"] == {"open": 0, "judged": 0, "withdrawn": 0}
 

@@ -63,7 +63,12 @@ def test_text_is_compared_by_category_plain_or_encoded() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        (column([[1]] * 50), column([[1]] * 50), "values of type list<item: int64>"),
+        (column([{"a": 1}] * 50), column([{"a": 1}] * 50), "values of type struct<a: int64>"),
+        (
+            column([[1]] * 50),
+            column([1] * 50),
+            "lists in the reference, numbers in the current rows",
+        ),
         (
             column(["1"] * 50),
             column([1] * 50),
@@ -75,6 +80,55 @@ def test_what_has_no_statistic_says_why(
     before: pa.ChunkedArray, after: pa.ChunkedArray, reason: str
 ) -> None:
     assert compare(before, after).reason == f"not computable: {reason}"
+
+
+SESSIONS = [["open", "read", "close"][: 1 + n % 3] for n in range(300)]
+PATHS = [f"/shop/item/{n}" for n in range(100, 400)]
+
+
+def test_lists_of_the_same_kind_have_not_moved() -> None:
+    for rows in (SESSIONS, [[float(n % 7)] * (n % 5) for n in range(300)]):
+        found = compare(column(rows), column(rows[::-1]))
+        assert found.statistic == QUANTILE_PSI
+        assert not found.significant
+
+
+@pytest.mark.parametrize(
+    ("after", "moved"),
+    [
+        ([session * 4 for session in SESSIONS], "length: median 2 → 8"),
+        ([["open", "burn", "close"][: 1 + n % 3] for n in range(300)], "unknown: median 0 → 0.333"),
+        ([None] * 300, "unknown: missing 0% → 100%"),
+    ],
+)
+def test_lists_are_compared_by_their_length_and_by_unknown_entries(
+    after: list[list[str] | None], moved: str
+) -> None:
+    found = compare(column(SESSIONS), column(after, pa.list_(pa.string())))
+    assert found.significant
+    assert found.detail.startswith(moved)
+
+
+def test_a_series_of_numbers_is_compared_by_its_mean() -> None:
+    before = column([[1.0, 2.0, n % 10] for n in range(300)])
+    found = compare(before, column([[1.0, 20.0, n % 10] for n in range(300)]))
+    assert found.significant
+    assert found.detail.startswith("mean: ")
+
+
+def test_new_values_of_free_text_are_no_drift_but_new_words_are() -> None:
+    tomorrow = [f"/shop/item/{n}" for n in range(400, 700)]
+    attack = [f"/shop/root/{n}" for n in range(400, 700)]
+    assert not compare(column(PATHS), column(tomorrow)).significant
+    assert compare(column(PATHS), column(attack)).significant
+
+
+def test_a_profile_of_lists_shows_their_lengths() -> None:
+    assert profile(column(SESSIONS), column(SESSIONS[:1])) == [
+        ("1", 1 / 3, 1),
+        ("2", 1 / 3, 0),
+        ("3", 1 / 3, 0),
+    ]
 
 
 def test_a_profile_shows_the_shares_behind_the_statistic() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from monitoring_rows import NOON, alerts, verdicts
 
-from detectors.evaluation import evaluate
+from detectors.evaluation.metrics import evaluate
 from monitoring.quality import QualityResult, quality
 
 EVALUATION = {

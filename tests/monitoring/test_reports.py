@@ -116,6 +116,23 @@ def test_log_text_in_a_page_stays_text(tmp_path: Path) -> None:
     assert ATTACK in json.dumps(drawn)
 
 
+def test_lists_and_free_text_have_their_place_in_a_page(tmp_path: Path) -> None:
+    def with_sequences(rows: pa.Table, key: str, path: str) -> pa.Table:
+        keys = pa.array([["open", key, "close"]] * rows.num_rows)
+        paths = pa.array([f"/{path}/{n}" for n in range(rows.num_rows)])
+        return rows.append_column("keys", keys).append_column("path", paths)
+
+    reference = with_sequences(REFERENCE, "read", "shop")
+    current = with_sequences(scored(seed=2), ATTACK, ATTACK)
+    page = rendered(current, tmp_path, reference, features=(*FEATURES, "keys", "path")).html
+    elements = Elements(page.read_text())
+    text = " ".join(elements.text.split())
+    assert "2 of 7 features drifted" in text
+    assert "0 not computable" in text
+    assert elements.tags.count("script") == 3
+    assert "img" not in elements.tags
+
+
 def test_log_text_in_a_chart_s_label_is_no_markup(tmp_path: Path) -> None:
     current = replaced(scored(seed=2), "top_user", np.full(2_000, "<b>root</b>"))
     elements = Elements(rendered(current, tmp_path).html.read_text())
