@@ -133,7 +133,7 @@ def errors_are(definition: str) -> tuple[str, str]:
             ("aggregate", EVENTS, ("status >= 400", "max(status)"), ":4: features[0]", "aggregate"),
             ("feature twice", VIEW, ('"spare"', '"errors"'), ":10: features[2]:", "twice"),
             ("reserved", VIEW, ('"spare"', '"score"'), ":10: features[2].name:", "'score'"),
-            ("text", VIEW, ('"BIGINT"', '"VARCHAR"'), ":4: features[0].data_type:", "DOUBLE"),
+            ("date", VIEW, ('"BIGINT"', '"DATE"'), ":4: features[0].data_type:", "VARCHAR[]"),
             ("no view", GOLDEN, ('"web_5m"', '"web_1h"'), ":2: feature_view:", "'web_1h'"),
             ("no negatives", GOLDEN, ('"normal"', '"n" positive: true'), ":3: classes:", "not"),
             ("no positives", GOLDEN, (" positive: true", ""), ":3: classes:", "positive"),

@@ -35,7 +35,7 @@ def parsed_or_refused(text: str) -> ParsedExpression | None:
         return None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.one_of(st.text(max_size=60), FRAGMENTS))
 @example("1) FROM (SELECT 2")
 @example("1) UNION SELECT (2")
@@ -129,6 +129,34 @@ def test_forms_that_duckdb_computes_wrongly_are_refused(text: str, remedy: str) 
 )
 def test_the_forms_beside_them_are_not(text: str) -> None:
     assert parsed_or_refused(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("list(x)", "list(x ORDER BY event_time)", "list(x ORDER BY event_time, raw_line)"),
+        "list(x ORDER BY raw_file DESC, raw_line)",
+        "list(x ORDER BY raw_file, raw_line NULLS FIRST)",
+        "list(x ORDER BY length(raw_file), raw_file, raw_line + 1)",
+        "list(DISTINCT x ORDER BY event_time, raw_file, raw_line)",
+    ],
+)
+def test_a_list_whose_order_would_be_chance_is_refused(text: str) -> None:
+    with pytest.raises(ExpressionError, match="ORDER BY event_time, raw_file, raw_line"):
+        parse_expression(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "list(x ORDER BY event_time, raw_file, raw_line)",
+        "len(list(x || y ORDER BY raw_file ASC, raw_line NULLS LAST) FILTER (WHERE x > '')[2:])",
+    ],
+)
+def test_a_list_in_the_order_of_events_is_an_aggregate(text: str) -> None:
+    parsed = parse_expression(text)
+    assert parsed.aggregates
+    assert {"x", "raw_file", "raw_line"} <= parsed.columns
 
 
 def test_checking_the_types_of_a_definition_does_not_run_it() -> None:

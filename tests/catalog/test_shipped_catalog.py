@@ -69,4 +69,4 @@ def test_loading_the_catalog_takes_neither_platform_nor_time() -> None:
     )
     command = [sys.executable, "-c", program, str(CATALOG)]
     took = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert took < 1.2
+    assert took < 2

@@ -118,7 +118,7 @@ def by_unit(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
     return sorted(rows, key=lambda row: [str(value) for value in row.values()])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(events=EVENTS, every=st.sampled_from([("1s", 1), ("90s", 90), ("5m", 300), ("1h", 3600)]))
 def test_windows_are_aligned_half_open_and_hold_each_event_once(
     events: list[Event], every: tuple[str, int]
@@ -145,7 +145,7 @@ def test_windows_are_aligned_half_open_and_hold_each_event_once(
     assert by_unit(units_of(window(written), events)) == by_unit(expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(events=EVENTS)
 def test_a_session_is_all_events_of_a_key_and_partition_day(events: list[Event]) -> None:
     members: dict[tuple[str, str, str], list[Event]] = {}
@@ -166,7 +166,7 @@ def test_a_session_is_all_events_of_a_key_and_partition_day(events: list[Event])
     assert by_unit(units_of(view_of(SESSION), events)) == by_unit(expected)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(events=EVENTS)
 def test_every_event_with_its_entity_is_a_unit_of_an_event_view(events: list[Event]) -> None:
     expected = [
@@ -194,7 +194,7 @@ def test_every_event_with_its_entity_is_a_unit_of_an_event_view(events: list[Eve
     assert sorted(found, key=order) == sorted(expected, key=order)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(events=EVENTS, view=st.sampled_from([window("5m"), view_of(SESSION), view_of(EVENT)]))
 def test_the_order_of_events_changes_neither_units_nor_content_version(
     events: list[Event], view: FeatureView

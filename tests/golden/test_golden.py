@@ -37,7 +37,7 @@ CONTRIBUTIONS = st.lists(
 
 
 @pytest.mark.parametrize("holdout", ["", BY_TIME], ids=["by group", "by time"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(CONTRIBUTIONS)
 def test_adding_a_contribution_never_moves_an_example(
     holdout: str, given_: list[tuple[list[tuple[int, int]], str]]

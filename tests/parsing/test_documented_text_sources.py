@@ -740,7 +740,7 @@ def test_clocks_with_a_zone_or_in_seconds_mean_the_same_in_every_environment(
 TEXT = st.text(st.characters(codec="ascii", categories=("L", "N", "P", "S", "Zs")), min_size=1)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(agent=TEXT.filter(lambda text: text != "-"), path=TEXT)
 def test_what_apache_and_nginx_escape_comes_back_as_the_client_sent_it(
     tmp_path_factory: pytest.TempPathFactory, agent: str, path: str
@@ -755,7 +755,7 @@ def test_what_apache_and_nginx_escape_comes_back_as_the_client_sent_it(
         assert (event["url"], event["user_agent"], event["status"]) == (url, agent, 200)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(name=st.text(min_size=1).filter(lambda text: "\0" not in text))
 def test_no_name_of_a_program_forges_another_value_of_an_audit_record(
     tmp_path_factory: pytest.TempPathFactory, name: str

@@ -86,7 +86,7 @@ def read(values: Sequence[str]) -> tuple[str | None, ...]:
 # CSV and TSV
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.lists(
@@ -143,7 +143,7 @@ def test_rows_that_do_not_fit_their_header_are_rejects() -> None:
         ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(HOSTILE.map(lambda text: text.replace("\t", "")), min_size=2, max_size=4))
 def test_values_of_tsv_are_what_stands_between_tabs(row: list[str]) -> None:
     row = ["x", *row, "y"]
@@ -161,7 +161,7 @@ def zeek_text(value: str) -> str:
     return f"\\x2d{escaped[1:]}" if escaped == "-" else escaped
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(HOSTILE, st.lists(HOSTILE.filter(bool), min_size=1, max_size=3)), min_size=1
@@ -211,7 +211,7 @@ def quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(KEYS, HOSTILE.filter(lambda text: "\n" not in text)), min_size=1, max_size=5
@@ -277,7 +277,7 @@ def cef(value: str, special: str) -> str:
 CONTROL = str.maketrans(dict.fromkeys("\x1d\x1e\x1f\x00\t", " "))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(HOSTILE, min_size=6, max_size=6),
     st.dictionaries(
@@ -329,7 +329,7 @@ def test_extensions_of_cef_are_read_as_devices_write_them(
     assert one(CEF, names, f"CEF:0|v|p|1|100|n|5|{extension}") == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(HOSTILE, min_size=4, max_size=4),
     st.dictionaries(
@@ -419,7 +419,7 @@ def test_parts_that_only_rfc_5424_has() -> None:
     assert one(SYSLOG, names, "<13>Mar  1 09:12:44 h a: x") == ("13", None, None)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.sampled_from(["Mar  1 09:12:44", "Feb 28 09:12:44", "2026-03-01T09:12:44Z"]),
     st.from_regex(r"[a-z][a-z0-9.:-]{0,8}[a-z0-9]", fullmatch=True),
@@ -495,7 +495,7 @@ FRAGMENTS = st.sampled_from(
 
 
 @pytest.mark.parametrize("kind", FIELDS, ids=Format.Name)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     content=st.one_of(st.lists(FRAGMENTS, max_size=30).map("".join).map(str.encode), st.binary()),
     accepts=st.booleans(),

@@ -50,7 +50,7 @@ def text_of(line: bytes) -> str | None:
         return None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(CONTENT, st.integers(1, 60))
 def test_every_line_is_there_with_its_number_wherever_chunks_end(
     content: bytes, chunk_bytes: int
@@ -71,7 +71,7 @@ def test_every_line_is_there_with_its_number_wherever_chunks_end(
             assert (row["problem"], row["line"]) == (None, line.decode().rstrip("\r"))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(CONTENT, st.integers(1, 60))
 def test_compressed_files_have_the_lines_of_plain_ones(content: bytes, chunk_bytes: int) -> None:
     content = b" " + content
@@ -81,7 +81,7 @@ def test_compressed_files_have_the_lines_of_plain_ones(content: bytes, chunk_byt
         assert lines_in(packed, chunk_bytes=chunk_bytes) == plain
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_a_compressed_file_that_breaks_off_gives_what_came_before_and_one_problem(
     data: st.DataObject,

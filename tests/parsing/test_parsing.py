@@ -55,7 +55,7 @@ LINES = st.lists(
 
 
 @pytest.mark.parametrize("name", ["sshd", "suricata_flow", "hdfs"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lines=LINES)
 def test_every_line_that_is_not_empty_is_an_event_or_skipped_or_a_reject(
     name: str, lines: list[bytes]

@@ -41,7 +41,7 @@ def test_no_group_is_certain_where_one_may_match_nothing(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(("pattern", "group"), CERTAIN)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=TEXT)
 def test_a_certain_group_is_empty_exactly_where_the_pattern_does_not_match(
     pattern: str, group: str, text: str

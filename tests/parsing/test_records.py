@@ -77,7 +77,7 @@ def documents(content: str, **how: int) -> list[Any]:
 
 
 @pytest.mark.parametrize("source", ALL, ids=lambda source: str(source).replace("\n", " "))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(content=CONTENT, chunk_bytes=st.integers(1, 50))
 @example(content=b"[\\", chunk_bytes=1)
 @example(content=b"\xff" + b"x" * 58 + b"\n\n ", chunk_bytes=1)
@@ -90,7 +90,7 @@ def test_chunks_never_change_the_records_of_any_bytes(
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(["2026 begin", "\tat frame", "", "é", "2026", '"']), max_size=20),
     st.integers(1, 60),
@@ -140,7 +140,7 @@ def test_a_file_that_breaks_off_within_a_record_gives_that_record_and_a_problem(
     assert all("\n\tframe" in record["line"] for record in found[:-2])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.lists(st.text(st.sampled_from('a",\n\té; '), max_size=6), min_size=2, max_size=4),
@@ -242,7 +242,7 @@ def answer(rows: list[Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=OBJECTS, chunk_bytes=st.integers(1, 90))
 def test_documents_are_those_that_were_wrapped(
     wrap: str, rows: list[dict[str, Any]], chunk_bytes: int
@@ -256,7 +256,7 @@ def test_documents_are_those_that_were_wrapped(
     assert numbers == sorted(set(numbers))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(OBJECTS, st.sampled_from(sorted(WRAPS)), st.data())
 def test_damage_of_wrapped_documents_never_raises_nor_makes_up_more_text(
     rows: list[dict[str, Any]], wrap: str, data: st.DataObject

@@ -58,7 +58,7 @@ GOOD = st.builds(
 LINES = st.lists(st.one_of(GOOD, st.sampled_from(["no time", "word", "", "99 x"])), max_size=60)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(files=st.lists(LINES, max_size=3), chunk=st.integers(1, 2000))
 def test_a_day_in_chunks_is_the_day_as_a_whole(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[str]], chunk: int

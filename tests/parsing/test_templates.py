@@ -64,7 +64,7 @@ def templates(*found: str) -> list[str]:
 
 
 class TestOfAnyMessages:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(MESSAGES, max_size=12))
     def test_a_message_matches_the_pattern_of_its_template(self, found: list[str]) -> None:
         mining = mined_messages(found)
@@ -77,7 +77,7 @@ class TestOfAnyMessages:
             assert matches, (message, template)
             assert len(values) == template.count("<*>")
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.lists(MESSAGES, max_size=12), st.randoms(use_true_random=False))
     def test_templates_depend_on_neither_order_nor_number(
         self, found: list[str], random: object
@@ -86,7 +86,7 @@ class TestOfAnyMessages:
         random.shuffle(shuffled)  # pyright: ignore
         assert mined(shuffled).masks == mined(found).masks
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.lists(MESSAGES, max_size=10), st.lists(MESSAGES, max_size=10))
     def test_a_later_mining_changes_no_template(self, first: list[str], second: list[str]) -> None:
         before = mined(first)
@@ -95,7 +95,7 @@ class TestOfAnyMessages:
         assert before.templates.items() <= after.templates.items()
         assert None not in ids(after, second)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.lists(MESSAGES, max_size=10))
     def test_a_dictionary_survives_its_file(self, found: list[str]) -> None:
         dictionary = mined(found)
@@ -103,7 +103,7 @@ class TestOfAnyMessages:
         assert again == dictionary
         assert again.version == dictionary.version
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.lists(st.text(), max_size=6))
     def test_every_line_has_a_message_whatever_its_header(self, lines: list[str]) -> None:
         found = messages(lines)
@@ -309,7 +309,7 @@ class TestMeasures:
 WORDS = st.from_regex(r"[a-z]{1,3}[0-9]{0,3}( [0-9a-f:.]{1,6}| ssh[12]){0,4}", fullmatch=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.none() | st.text() | WORDS, max_size=30))
 def test_keys_are_those_that_the_patterns_give(messages: list[str | None]) -> None:
     with open_engine() as engine:

@@ -9,9 +9,7 @@ from planner_world import EDITS, World, edit, worlds
 
 from whetstone.lineage import Follow
 
-_SOME = settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+_SOME = settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 _EVENTS = st.one_of(
     EDITS,
     EDITS,

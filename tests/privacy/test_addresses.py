@@ -7,7 +7,7 @@ import ipcrypt_reference
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from whetstone.privacy.addresses import AddressCipher, generalise
@@ -68,7 +68,6 @@ def test_the_vectors_of_the_specification_hold_both_ways(
     assert decrypted(key, [pseudonym] * many) == [address] * many
 
 
-@settings(deadline=None)
 @given(KEYS, st.lists(st.one_of(IPV4, IPV6, NEAR), max_size=8), st.sampled_from([1, 40]))
 def test_columns_are_encrypted_like_single_addresses_bit_by_bit(
     key: bytes, addresses: list[str], times: int
@@ -80,7 +79,6 @@ def test_columns_are_encrypted_like_single_addresses_bit_by_bit(
     assert list(map(ip_address, back)) == list(map(ip_address, addresses)) * times
 
 
-@settings(deadline=None)
 @given(KEYS, st.one_of(st.lists(IPV4, min_size=2), st.lists(IPV6, min_size=2)), st.data())
 def test_as_many_first_bits_as_two_addresses_share_their_pseudonyms_share(
     key: bytes, addresses: list[str], data: st.DataObject
@@ -119,7 +117,6 @@ def test_what_is_no_address_has_no_pseudonym(many: int) -> None:
     assert encrypted(FIRST, given_texts * many) == [None] * (len(given_texts) * many)
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.text(max_size=20), st.text("0123456789.:afx", max_size=20), IPV4)))
 def test_any_text_is_read_in_long_columns_as_in_short_ones(texts: list[str]) -> None:
     one_by_one = [encrypted(FIRST, [text])[0] for text in texts]

@@ -147,7 +147,7 @@ def test_a_file_whose_other_records_would_be_lost_is_left_as_it_is(tmp_path: Pat
 USERS = st.sampled_from(["ana", "bo", "ana.b", "banana"])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.one_of(USERS.map(lambda u: line(user=u)), st.sampled_from(["", "x", "ana?"]))))
 def test_only_records_of_the_subject_go_whatever_the_file(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str]

@@ -194,7 +194,7 @@ def test_lines_of_no_event_at_all_are_no_trouble(tmp_path: Path) -> None:
     assert (rows.events.num_rows, rows.rejects.num_rows) == (0, 1)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(

@@ -53,7 +53,7 @@ BUNDLES = st.builds(
 
 
 @given(BUNDLES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_bundle_comes_back_as_it_was_and_packs_to_the_same_bytes(bundle: Bundle):
     data = pack(bundle)
     assert unpack(data) == stamp(bundle)
@@ -62,7 +62,7 @@ def test_a_bundle_comes_back_as_it_was_and_packs_to_the_same_bytes(bundle: Bundl
 
 
 @given(BUNDLES, BUNDLES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_bundles_have_the_same_version_only_if_they_are_the_same(one: Bundle, other: Bundle):
     assert (version(one) == version(other)) == (pack(one) == pack(other))
 
@@ -148,7 +148,7 @@ def test_what_could_not_be_unpacked_is_not_packed(field: str, value: object):
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_bundle_with_any_byte_changed_is_refused(data: st.DataObject):
     packed = bytearray(pack(example(size=300)))
     positions = st.integers(0, len(packed) - 1)
@@ -159,7 +159,7 @@ def test_a_bundle_with_any_byte_changed_is_refused(data: st.DataObject):
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_bundle_cut_short_or_lengthened_is_refused(data: st.DataObject):
     packed = pack(example(size=300))
     cut = data.draw(st.integers(0, len(packed) - 1))
@@ -183,7 +183,7 @@ def test_noise_is_refused(noise: bytes):
         min_size=1,
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_sealed_noise_in_members_is_refused_or_is_a_bundle(changes: dict[str, bytes]):
     packed = forged(**{name.replace(".", "_"): content for name, content in changes.items()})
     try:
