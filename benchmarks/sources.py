@@ -35,15 +35,20 @@ _EVE = ("suricata/*.json*",)
 
 # Glob patterns below the directory of real files, by source.
 FILES: Mapping[str, Sequence[str]] = {
+    "adfa_ld": ("adfa_ld/adfa_ld_*.tsv.gz",),
     "apache_access": ("web/*access*.log.gz",),
     "apache_error": ("loghub_2k/Apache/Apache_2k.log.gz",),
     "argus": ("argus/*.binetflow.gz",),
     "auditd": ("otrf/linux_*.log.gz",),
     "bgl": ("raw_logs/BGL_*.log.gz", "loghub_2k/BGL/BGL_2k.log.gz"),
+    "dga_domains": ("dga/domains_hosts_*.csv.gz",),
     "elasticsearch": ("elk_export/elastic_*.jsonl.gz",),
     "hadoop": ("loghub_2k/Hadoop/Hadoop_2k.log.gz",),
+    "hadoop_keys": ("sequences/hadoop_*.csv.gz",),
     "hdfs": ("hdfs/raw/*.log.gz", "loghub_2k/HDFS/HDFS_2k.log.gz"),
+    "hdfs_keys": ("hdfs/deeplog_keys/*.txt.gz",),
     "healthapp": ("raw_logs/HealthApp_*.log.gz",),
+    "http_parameters": ("web/httpparams_*.csv.gz",),
     "journald": ("elk_export/journal_*.jsonl.gz",),
     "lanl_auth": ("lanl/auth_day*.txt.gz",),
     "linux_syslog": (*_LINUX, "loghub_2k/OpenSSH/OpenSSH_2k.log.gz"),
@@ -56,7 +61,10 @@ FILES: Mapping[str, Sequence[str]] = {
     "suricata_http": _EVE,
     "suricata_tls": _EVE,
     "sysmon": _OTRF,
+    "nsl_kdd": ("nsl_kdd/KDDT*.txt.gz",),
+    "openstack_keys": ("sequences/openstack_*.csv.gz",),
     "wazuh": ("elk_export/wazuh_*.jsonl.gz",),
+    "web_urls": ("web/urls_*.csv.gz",),
     "windows_cbs": ("loghub_2k/Windows/Windows_2k.log.gz",),
     "windows_security": _OTRF,
     **{

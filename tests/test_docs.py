@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from whetstone.catalog.families import FAMILIES
 from whetstone.cli import app
 from whetstone.settings import Settings
 
@@ -56,6 +57,11 @@ def test_a_command_of_the_docs_exists_with_its_arguments(
         name, found, rest = context.command.resolve_command(context, rest)
         assert found is not None, f"{page}: there is no command {name}"
         context = found.make_context(name, rest, parent=context)
+
+
+def test_every_model_family_is_described() -> None:
+    page = (ROOT / "docs" / "detectors.md").read_text(encoding="utf-8")
+    assert [family for family in FAMILIES if f"`{family}`" not in page] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
