@@ -27,7 +27,7 @@ golden: $(INSTALLED) ## Contribute public data to the golden datasets: make gold
 	@$(BIN)/python -m benchmarks.golden --data "$(DATA)"
 
 test: $(INSTALLED) chromium java lint types imports ## Everything that a change must pass
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: $(INSTALLED) ## Check style and formatting
 	$(BIN)/ruff check .

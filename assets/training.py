@@ -157,15 +157,18 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
 def _continued(work: Work, detector: Detector) -> Bundle | None:
     """The champion from which training goes on; None where it begins anew.
 
-    A champion of another family or of other features knows nothing that could be taken over.
+    A champion of other features or with other parameters knows nothing that could be taken over.
     """
     releases = work.stores.releases.open()
     if not detector.warm_start or releases.champion(detector.name) is None:
         return None
     champion = releases.load(detector.name)
-    alike = (detector.WhichOneof("family"), tuple(detector.features))
-    known = (champion.manifest["family"], champion.feature_names)
-    return champion if known == alike else None
+    (known,) = champion.definitions.detectors
+    alike = all(
+        getattr(known, one) == getattr(detector, one)
+        for one in ("features", "golden_dataset", detector.WhichOneof("family"))
+    )
+    return champion if alike else None
 
 
 def _dictionary(factory: Factory, lake: Lake, detector: Detector) -> TemplateDictionary | None:

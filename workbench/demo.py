@@ -4,7 +4,7 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -82,7 +82,7 @@ def _run_demo(settings: Settings, days: int, seed: int) -> dict[str, Any]:
         "home": str(settings.home),
         "sources": sources_table(factory, lake),
         "detectors": [_detector(lake, row) for row in after],
-        "alerts": _alerts(factory),
+        "alerts": _alerts(factory, [row["name"] for row in after]),
         "verdicts": given,
         "changed": _changes(before, after),
         "reruns": [
@@ -219,14 +219,14 @@ def _detector(lake: Lake, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _alerts(factory: Factory) -> list[dict[str, Any]]:
+def _alerts(factory: Factory, detectors: Sequence[str]) -> list[dict[str, Any]]:
     with closing(CaseStore(factory.settings.case_store)) as cases:
         return [
             {
                 "environment": name,
                 **{
                     detector: (count := cases.counts(name, detector)).open + count.judged
-                    for detector in factory.catalog.detectors
+                    for detector in detectors
                 },
             }
             for name in factory.catalog.environments

@@ -29,12 +29,13 @@ def read_status(settings: Settings) -> dict[str, Any]:
     with closing(CaseStore(settings.case_store)) as cases:
         counts = cases.counts()
         judged = {d: _judged(cases, d) for d in factory.catalog.detectors}
+    detectors = detectors_table(factory, lake)
+    learned = {row["name"] for row in detectors}
     return {
         "settings": {key: str(value) for key, value in settings.model_dump().items()},
         "sources": sources_table(factory, lake),
-        "detectors": [
-            {**row, "verdicts": judged[row["name"]]} for row in detectors_table(factory, lake)
-        ],
+        "detectors": [{**row, "verdicts": judged[row["name"]]} for row in detectors],
+        "waiting": [name for name in factory.catalog.detectors if name not in learned],
         "alerts": {"open": counts.open, "judged": counts.judged, "withdrawn": counts.withdrawn},
         "stale": [
             {"asset": asset, "cause": cause}
@@ -51,6 +52,11 @@ def show_status(found: dict[str, Any]) -> None:
     console.show_values("settings", found["settings"])
     console.show_table("sources", found["sources"])
     console.show_table("detectors", found["detectors"])
+    if found["waiting"]:
+        console.show(
+            f"{len(found['waiting'])} detectors wait for contributions (whetstone contribute, make"
+            f" golden): {', '.join(found['waiting'])}"
+        )
     console.show(f"alerts: {found['alerts']['open']} open, {found['alerts']['judged']} judged")
     console.show_table("runs, newest first", found["runs"])
     if found["stale"]:
@@ -81,13 +87,18 @@ def sources_table(factory: Factory, lake: Lake) -> list[dict[str, Any]]:
 
 
 def detectors_table(factory: Factory, lake: Lake) -> list[dict[str, Any]]:
-    """Champion, what it was judged, and what the newest evaluation decided, of each detector."""
+    """Champion, what it was judged, and what the newest evaluation decided.
+
+    Of each detector that has examples to learn from.
+    """
     releases = Repository(factory.settings.releases)
     releases.init()
     rows: list[dict[str, Any]] = []
     for name, detector in factory.catalog.detectors.items():
         evaluation = lake.manifest(Place("evaluation", name))
         golden = lake.manifest(Place("golden", detector.golden_dataset))
+        if golden is None or not golden.rows:
+            continue
         facts = evaluation.facts if evaluation else {}
         test = facts.get("metrics", {}).get("test", {})
         history = releases.history(name)
@@ -96,7 +107,7 @@ def detectors_table(factory: Factory, lake: Lake) -> list[dict[str, Any]]:
                 "name": name,
                 "champion": releases.champion(name),
                 "releases": len(history),
-                "examples": golden.rows if golden else 0,
+                "examples": golden.rows,
                 "gate": facts.get("gate"),
                 "average_precision": test.get("average_precision"),
                 "precision": test.get("precision"),

@@ -141,6 +141,11 @@ def install(directory: Path, root: Path) -> Installation:
         for file in (directory / "catalog" / layer).iterdir():
             if file.stem not in kept:
                 file.unlink()
+    for file in (directory / "catalog" / "environments").iterdir():
+        lines = file.read_text().splitlines(keepends=True)
+        unknown = [line for line in lines if line.startswith("detectors:")]
+        unknown = [line for line in unknown if line.split('"')[1] not in DETECTORS]
+        file.write_text("".join(line for line in lines if line not in unknown))
     installation = Installation(directory)
     settings = installation.settings
     generated = directory / "generated"

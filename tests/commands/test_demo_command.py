@@ -8,7 +8,12 @@ import pytest
 from command import Command, Result, end, read_until
 from conftest import ROOT, Once
 
-DETECTORS = {"hdfs_block_pca", "network_scan_iforest", "ssh_bruteforce_gb"}
+DETECTORS = {
+    "hdfs_block_pca",
+    "hdfs_block_sequence",
+    "network_scan_iforest",
+    "ssh_bruteforce_gb",
+}
 
 
 @pytest.fixture(scope="session")
