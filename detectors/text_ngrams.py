@@ -100,9 +100,10 @@ class TextNgrams:
             return examples
         positive = examples.positive
         known = np.zeros(len(examples), dtype=bool) if positive is None else positive
-        texts = pa.table({column: random_texts(examples.units[column], count, seed)})
+        written = examples.units.select([column])
+        texts = pa.table({column: random_texts(written[column], count, seed)})
         return Examples(
-            pa.concat_tables([examples.units.select([column]), texts]),
+            pa.concat_tables([written, texts.cast(written.schema)]),
             np.concatenate([known, np.ones(count, dtype=bool)]),
         )
 

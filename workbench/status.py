@@ -1,5 +1,6 @@
 """What is in force, and what changed lately and why."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -61,8 +62,16 @@ def show_status(found: dict[str, Any]) -> None:
     console.show_table("runs, newest first", found["runs"])
     if found["stale"]:
         console.show_table("about to run", found["stale"])
-    for asset, reason in found["held"].items():
+    roots = {asset: reason for asset, reason in found["held"].items() if not _follows(reason)}
+    for asset, reason in roots.items():
         console.show(f"held: {asset}: {reason}")
+    if more := len(found["held"]) - len(roots):
+        console.show(f"held: {more} assets more, which wait for assets that are not made yet")
+
+
+def _follows(reason: str) -> bool:
+    """Whether an asset waits for another asset only, which has a reason of its own."""
+    return reason.endswith(" does not exist") and not reason.startswith("contributions/")
 
 
 def sources_table(factory: Factory, lake: Lake) -> list[dict[str, Any]]:
@@ -112,10 +121,15 @@ def detectors_table(factory: Factory, lake: Lake) -> list[dict[str, Any]]:
                 "average_precision": test.get("average_precision"),
                 "precision": test.get("precision"),
                 "recall": test.get("recall"),
-                "why": facts.get("reasons", [""])[-1] if facts.get("gate") == "failed" else "",
+                "why": _why(facts) if facts.get("gate") == "failed" else "",
             }
         )
     return rows
+
+
+def _why(facts: Mapping[str, Any]) -> str:
+    """The reason that decided: its own quality where there is no champion to compare with."""
+    return facts["reasons"][-1 if facts["champion"] else 0]
 
 
 def _judged(cases: CaseStore, detector: str) -> str:

@@ -62,6 +62,7 @@ DATASETS: dict[str, str] = {
     "malicious_urls": "benchmarks.datasets.malicious_urls",
     "network_scan": "benchmarks.datasets.network_scan",
     "hdfs": "benchmarks.datasets.hdfs",
+    "hdfs_blocks": "benchmarks.datasets.hdfs_blocks",
     "nsl_kdd": "benchmarks.datasets.nsl_kdd",
     "openstack": "benchmarks.datasets.openstack",
     "otrf_credential_access": "benchmarks.datasets.otrf_credential_access",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from whetstone.errors import TrainingError
 
-_BODY = 0.98  # share of the scores below the tail
+_TAIL, _LARGEST_TAIL = 0.02, 0.1  # share of the scores that are its tail
 _FEWEST = 10  # in the tail
 
 
@@ -31,15 +31,16 @@ def tail_threshold(scores: NDArray[np.float64], significance: float) -> float:
     """
     if not 0 < significance < 1:
         raise TrainingError(f"A significance lies between 0 and 1, not at {significance}")
-    if len(scores) * (1 - _BODY) < _FEWEST:
+    if len(scores) * _LARGEST_TAIL < _FEWEST:
         raise TrainingError(
             f"{len(scores)} benign training units do not show how the tail of their scores falls: "
-            f"{_FEWEST / (1 - _BODY):.0f} do; or give the operating point as "
+            f"{_FEWEST / _LARGEST_TAIL:.0f} do; or give the operating point as "
             "max_false_positive_rate"
         )
-    if significance >= 1 - _BODY:
+    tail = max(_TAIL, _FEWEST / len(scores))
+    if significance >= tail:
         return float(np.quantile(scores, 1 - significance))
-    start = np.quantile(scores, _BODY)
+    start = np.quantile(scores, 1 - tail)
     above = scores[scores > start]
     scale = float((above - start).mean()) if len(above) else 0.0
     share = len(above) / len(scores)

@@ -194,6 +194,14 @@ def test_random_strings_make_unknown_kinds_of_attack_stand_out() -> None:
     assert with_random > 0.97 > without
 
 
+def test_random_strings_join_texts_of_which_none_may_be_missing() -> None:
+    given = labelled()
+    complete = pa.schema([pa.field(given.names[0], pa.string(), nullable=False)])
+    same = Examples(given.units.cast(complete), given.positive)
+    graphs = [ngram_model(examples, random_strings=0.5).export() for examples in (given, same)]
+    assert graphs[0] == graphs[1]
+
+
 def test_random_strings_are_of_characters_that_occur_and_repeat_by_seed() -> None:
     given = pa.chunked_array([["abc-7", None, "", "münchen"]])
     made = random_texts(given, 50, 1)
