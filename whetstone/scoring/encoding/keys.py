@@ -6,9 +6,8 @@
 # pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +16,11 @@ from numpy.typing import NDArray
 
 from whetstone.errors import InputError
 from whetstone.scoring.encoding import FIRST_KNOWN, UNKNOWN, Ragged, column_of
+from whetstone.scoring.encoding.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Keys:
+class Keys(Vocabulary):
     """One id a position of a list column; implements `Encoding`.
 
     Attributes:
@@ -29,49 +29,13 @@ class Keys:
         max_length: positions of a unit that count, from its first; the rest is left out.
     """
 
-    column: str
-    vocabulary: tuple[str, ...]
-    max_length: int
+    kind: ClassVar[str] = "keys"
 
     @staticmethod
     def fitted(units: pa.Table, column: str, max_length: int) -> "Keys":
         """For the keys of training units."""
         known = pc.unique(_flat(column_of(units, column), column)[0]).to_pylist()
         return Keys(column, tuple(sorted(key for key in known if key is not None)), max_length)
-
-    @staticmethod
-    def from_spec(spec: Mapping[str, Any]) -> "Keys":
-        """The inverse of `spec`."""
-        return Keys(spec["column"], tuple(spec["vocabulary"]), int(spec["max_length"]))
-
-    def spec(self) -> dict[str, Any]:
-        """See `Encoding.spec`."""
-        return {
-            "kind": "keys",
-            "column": self.column,
-            "vocabulary": list(self.vocabulary),
-            "max_length": self.max_length,
-        }
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The one column."""
-        return (self.column,)
-
-    @property
-    def dtype(self) -> type[np.generic]:
-        """int64."""
-        return np.int64
-
-    @property
-    def shape(self) -> tuple[str | int, ...]:
-        """(n, t)."""
-        return ("n", "t")
-
-    @property
-    def ids(self) -> int:
-        """How many different ids there are, padding and unknown among them."""
-        return FIRST_KNOWN + len(self.vocabulary)
 
     def encode(self, units: pa.Table) -> Ragged:
         """(n, t) ids; see `Encoding.encode`."""

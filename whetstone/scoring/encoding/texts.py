@@ -6,10 +6,10 @@
 # pyright: reportUnknownParameterType=false
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, cast
+from typing import ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from whetstone.errors import InputError
 from whetstone.scoring.encoding import FIRST_KNOWN, UNKNOWN, Ragged, column_of
+from whetstone.scoring.encoding.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Texts:
+class Texts(Vocabulary):
     """One id a character of a text column; implements `Encoding`.
 
     Attributes:
@@ -29,9 +30,7 @@ class Texts:
         max_length: characters of a unit that count, from its first; the rest is left out.
     """
 
-    column: str
-    vocabulary: tuple[str, ...]
-    max_length: int
+    kind: ClassVar[str] = "texts"
 
     @staticmethod
     def fitted(units: pa.Table, column: str, max_length: int) -> "Texts":
@@ -40,40 +39,6 @@ class Texts:
         for text in texts_of(units, column):
             seen.update(text[:max_length])
         return Texts(column, tuple(sorted(seen)), max_length)
-
-    @staticmethod
-    def from_spec(spec: Mapping[str, Any]) -> "Texts":
-        """The inverse of `spec`."""
-        return Texts(spec["column"], tuple(spec["vocabulary"]), int(spec["max_length"]))
-
-    def spec(self) -> dict[str, Any]:
-        """See `Encoding.spec`."""
-        return {
-            "kind": "texts",
-            "column": self.column,
-            "vocabulary": list(self.vocabulary),
-            "max_length": self.max_length,
-        }
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The one column."""
-        return (self.column,)
-
-    @property
-    def dtype(self) -> type[np.generic]:
-        """int64."""
-        return np.int64
-
-    @property
-    def shape(self) -> tuple[str | int, ...]:
-        """(n, t)."""
-        return ("n", "t")
-
-    @property
-    def ids(self) -> int:
-        """How many different ids there are, padding and unknown among them."""
-        return FIRST_KNOWN + len(self.vocabulary)
 
     def encode(self, units: pa.Table) -> Ragged:
         """(n, t) ids; see `Encoding.encode`."""

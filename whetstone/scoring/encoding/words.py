@@ -7,22 +7,21 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
-import numpy as np
 import pyarrow as pa
 
 from whetstone.scoring.encoding import FIRST_KNOWN, UNKNOWN, Ragged
 from whetstone.scoring.encoding.texts import ragged_ids, texts_of
+from whetstone.scoring.encoding.vocabulary import Vocabulary
 
 # Letters, digits and underscores together; each other sign by itself; white space only separates.
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
-class Words:
+class Words(Vocabulary):
     """One id a word of a text column; implements `Encoding`.
 
     Attributes:
@@ -31,9 +30,7 @@ class Words:
         max_length: words of a unit that count, from its first; the rest is left out.
     """
 
-    column: str
-    vocabulary: tuple[str, ...]
-    max_length: int
+    kind: ClassVar[str] = "words"
 
     @staticmethod
     def fitted(units: pa.Table, column: str, max_length: int, size: int) -> "Words":
@@ -47,40 +44,6 @@ class Words:
         repeated = [word for word, count in seen.items() if count > 1]
         ranked = sorted(repeated, key=lambda word: (-seen[word], word))
         return Words(column, tuple(sorted(ranked[:size])), max_length)
-
-    @staticmethod
-    def from_spec(spec: Mapping[str, Any]) -> "Words":
-        """The inverse of `spec`."""
-        return Words(spec["column"], tuple(spec["vocabulary"]), int(spec["max_length"]))
-
-    def spec(self) -> dict[str, Any]:
-        """See `Encoding.spec`."""
-        return {
-            "kind": "words",
-            "column": self.column,
-            "vocabulary": list(self.vocabulary),
-            "max_length": self.max_length,
-        }
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The one column."""
-        return (self.column,)
-
-    @property
-    def dtype(self) -> type[np.generic]:
-        """int64."""
-        return np.int64
-
-    @property
-    def shape(self) -> tuple[str | int, ...]:
-        """(n, t)."""
-        return ("n", "t")
-
-    @property
-    def ids(self) -> int:
-        """How many different ids there are, padding and unknown among them."""
-        return FIRST_KNOWN + len(self.vocabulary)
 
     def encode(self, units: pa.Table) -> Ragged:
         """(n, t) ids; see `Encoding.encode`."""
