@@ -43,6 +43,10 @@ def log_keys(data: Path, epochs: int, say: Callable[[str], None]) -> dict[str, A
     held_out = np.random.default_rng(0).random(len(train)) < _VALIDATION
     learned = [keys for keys, held in zip(train, held_out, strict=True) if not held]
     validation = [keys for keys, held in zip(train, held_out, strict=True) if held]
+    # Torch imports much of itself when it first trains, which neither loop is to pay for.
+    few = learned[:32]
+    _ours(few, few, few, 1, lambda _: None)
+    _plain(few, few, 1, lambda _: None)
     say(f"log_key_sequence: ours, {epochs} epochs at most of {len(learned):,} sessions")
     began = time.perf_counter()
     alerts = _ours(learned, validation, [*normal, *abnormal], epochs, say)

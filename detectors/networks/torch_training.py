@@ -99,16 +99,17 @@ def reproducible(seed: int) -> Iterator[torch.device]:
     # Read by cuBLAS when it starts; without it deterministic algorithms are refused on CUDA.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    deterministic = torch.get_deterministic_debug_mode()
     with torch.random.fork_rng():
         torch.set_num_threads(_THREADS)
-        torch.use_deterministic_algorithms(True)
+        # The same as use_deterministic_algorithms, which imports a compiler for two seconds.
+        torch.set_deterministic_debug_mode("error")
         torch.manual_seed(seed)
         try:
             yield torch.device("cuda" if torch.cuda.is_available() else "cpu")
         finally:
             torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(deterministic)
+            torch.set_deterministic_debug_mode(deterministic)
 
 
 def train(
