@@ -1,7 +1,7 @@
 # The table of contents of daily work; `make help` lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo golden test lint types imports bench proto chromium java clean
+.PHONY: help up demo golden test units lint types imports bench proto chromium java clean
 SHELL := /bin/bash
 
 # Nothing is installed twice: the stamp carries the hash of what decides an installation.
@@ -26,7 +26,11 @@ golden: $(INSTALLED) ## Contribute public data to the golden datasets: make gold
 	@test -n "$(DATA)" || { echo "Name the directory of the public data: make golden DATA=../shared/data" >&2; exit 2; }
 	@$(BIN)/python -m benchmarks.golden --data "$(DATA)"
 
-test: $(INSTALLED) chromium java lint types imports ## Everything that a change must pass
+# Types are checked while tests wait for their processes.
+test: $(INSTALLED) chromium java lint ## Everything that a change must pass
+	@$(MAKE) --no-print-directory --jobs=3 types imports units
+
+units: $(INSTALLED) chromium java ## The tests alone
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: $(INSTALLED) ## Check style and formatting
