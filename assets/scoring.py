@@ -53,11 +53,8 @@ def _scores(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
             connection.execute("CREATE TEMP TABLE scores AS FROM scored")
             content = staged.write(connection, "scores")
             alerts = alerts_of(scored).num_rows
-            facts = {
-                "model_version": scorer.version,
-                "alerts": alerts,
-                **_expected_alerts(scorer, content.rows),
-            }
+            expected = _expected_alerts(scorer, content.rows)
+            facts = {"model_version": scorer.version, "alerts": alerts, **expected}
             manifest = work.commit(staged, content.version, content.rows, facts)
         return Made(
             manifest,
@@ -65,7 +62,7 @@ def _scores(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
                 "dagster/row_count": content.rows,
                 "alerts": alerts,
                 "alert_rate": alerts / content.rows if content.rows else 0.0,
-                **_expected_alerts(scorer, content.rows),
+                **expected,
                 "model_version": scorer.version,
             },
         )

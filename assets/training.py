@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from assets.cards import bullets, model_card, shown
 from assets.factory import Factory, Look, Made, Work
 from assets.golden import EVENTS
+from detectors import trains_with_torch
 from whetstone.catalog.catalog_pb2 import Definitions, Detector
 from whetstone.catalog.families import families_of
 from whetstone.catalog.templated import reads_templates
@@ -24,7 +25,6 @@ from whetstone.sql import literal
 
 BUNDLE = "bundle.tar"
 _KEYS = ["environment", "unit", "event_timestamp"]
-_TORCH = ("log_key_sequence", "language_model", "flow_sequence", "text_cnn")
 
 
 def build(factory: Factory) -> list[dg.AssetsDefinition]:
@@ -147,7 +147,7 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
         _look(
             detector,
             f"{detector.description}\n\nThe newest trained model.",
-            "pytorch" if set(families_of(detector)) & set(_TORCH) else "scikitlearn",
+            "pytorch" if any(map(trains_with_torch, families_of(detector))) else "scikitlearn",
             "onnx",
         ),
         make,

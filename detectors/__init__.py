@@ -6,6 +6,8 @@ Importing this package loads no training library; `family_of` loads that of the 
 import ast
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,17 +65,51 @@ def code_version(family: str) -> str:
     Raises:
         CatalogError: there is no such family.
     """
+    used = sorted((module, code.meaning) for module, code in _code_of(family).items())
+    return hashlib.sha256(repr(used).encode()).hexdigest()
+
+
+def trains_with_torch(family: str) -> bool:
+    """Whether code that trains a family imports torch; nothing is imported to find out."""
+    return any(code.torch for code in _code_of(family).values())
+
+
+@dataclass(frozen=True)
+class _Code:
+    """What a module says.
+
+    Attributes:
+        meaning: see `meaning`.
+        imports: the modules of training that it imports.
+        torch: whether it imports torch.
+    """
+
+    meaning: str
+    imports: tuple[str, ...]
+    torch: bool
+
+
+def _code_of(family: str) -> dict[str, _Code]:
+    """The modules that train a family, by name."""
     if family not in _FAMILIES:
         raise CatalogError(f"No model family {family!r}: there are {', '.join(_FAMILIES)}")
-    sources: dict[str, str] = {}
+    found: dict[str, _Code] = {}
     waiting = [f"detectors.{family}", "detectors.training"]
     while waiting:
         module = waiting.pop()
-        if module not in sources:
-            tree = ast.parse(_file_of(module).read_bytes())
-            sources[module] = meaning(tree)
-            waiting += _imports(tree)
-    return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
+        if module not in found:
+            found[module] = _read(_file_of(module))
+            waiting += found[module].imports
+    return found
+
+
+@cache  # most families share most of their modules
+def _read(path: Path) -> _Code:
+    tree = ast.parse(path.read_bytes())
+    named = tuple(_imports(tree))
+    training = tuple(name for name in named if name.startswith(_TRAINING_CODE))
+    torch = any(name.partition(".")[0] == "torch" for name in named)
+    return _Code(meaning(tree), training, torch)
 
 
 def _file_of(module: str) -> Path:
@@ -94,7 +130,6 @@ def meaning(tree: ast.Module) -> str:
 def _imports(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module is not None:
-            if node.module.startswith(_TRAINING_CODE):
-                yield node.module
+            yield node.module
         elif isinstance(node, ast.Import):
-            yield from (a.name for a in node.names if a.name.startswith(_TRAINING_CODE))
+            yield from (a.name for a in node.names)

@@ -93,7 +93,7 @@ class FlowSequence:
             labels = torch.tensor(windows.labels, device=device)
 
             def loss(chosen: NDArray[np.int64]) -> Tensor:
-                given, lengths = padded(windows.flows.values, windows.flows.offsets, chosen, device)
+                given, lengths = padded(windows.flows, chosen, device)
                 at = torch.from_numpy(chosen).to(device)
                 odds = network(given, lengths).float()
                 return weights[at] @ nn.functional.cross_entropy(odds, labels[at], reduction="none")

@@ -137,7 +137,7 @@ class LanguageModel:
         importance = 1 + np.log(known.counts.astype(np.float64))
 
         def loss(chosen: NDArray[np.int64]) -> torch.Tensor:
-            ids, lengths = padded(known.lines.values, known.lines.offsets, chosen, device)
+            ids, lengths = padded(known.lines, chosen, device)
             weights = torch.from_numpy(importance[chosen]).float().to(device)
             return (network(ids, lengths).sum(dim=1) * weights).sum()
 

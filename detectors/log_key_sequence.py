@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -83,8 +84,7 @@ class LogKeySequence:
             TrainingError: there is no benign session.
             InputError: the features are not one list of keys and any lists of numbers.
         """
-        graph = self.learn(examples, training).export()
-        return LogKeyModel(graph, GraphModel(graph).score(examples.benign().units))
+        return LogKeyModel(self.learn(examples, training).export(), examples.benign().units)
 
     def learn(self, examples: Examples, training: Training) -> "Learned":
         """The network and what belongs to it, before they become a graph."""
@@ -132,13 +132,13 @@ class LogKeySequence:
 class LogKeyModel(GraphModel):
     """The graph, and the threshold that follows from the scores of the benign sessions."""
 
-    def __init__(self, graph: bytes, benign_scores: NDArray[np.float64]) -> None:
+    def __init__(self, graph: bytes, benign: pa.Table) -> None:
         super().__init__(graph)
-        self._benign_scores = benign_scores
+        self._benign = benign
 
     def threshold(self, significance: float) -> float:
         """See `tail_threshold`."""
-        return tail_threshold(self._benign_scores, significance)
+        return tail_threshold(self.score(self._benign), significance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,7 +78,7 @@ class TextCnn:
             network = CharacterNetwork(encoding.ids, self._parameters.channels or 32).to(device)
 
             def loss(chosen: NDArray[np.int64]) -> Tensor:
-                ids, lengths = padded(texts.values, texts.offsets, chosen, device)
+                ids, lengths = padded(texts, chosen, device)
                 wanted = torch.from_numpy(positive[chosen].astype(np.float32)).to(device)
                 weight = torch.from_numpy(weights[chosen].astype(np.float32)).to(device)
                 return functional.binary_cross_entropy_with_logits(

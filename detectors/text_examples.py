@@ -6,9 +6,9 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from detectors.evaluation.identity import is_text
 from detectors.interface import Examples
 from whetstone.errors import TrainingError
+from whetstone.scoring.encoding.columns import is_text
 
 _SHORTEST = 6  # characters; shorter random strings look like words or their abbreviations
 

@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.evaluation.curves import Ranking, auc, average_precision
-from detectors.evaluation.identity import identities, is_list, is_text, list_offsets
+from detectors.evaluation.identity import identities
 from detectors.interface import Examples
 from detectors.tabular import Matrix
 from whetstone.errors import InputError
+from whetstone.scoring.encoding.columns import is_list, is_text, list_offsets
 
 _NEIGHBOURS = 2000  # distinct benign training vectors that distances are measured to
 _ROWS = 256  # test rows a step, which bounds the memory of the distances

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from whetstone.scoring.encoding.columns import is_list, is_text, list_offsets
+
 _MISSING = -1
 
 
@@ -29,25 +31,6 @@ def identities(*tables: pa.Table) -> list[NDArray[np.int64]]:
     _, numbers = np.unique(rows, return_inverse=True)
     ends = np.cumsum([table.num_rows for table in tables])
     return [part.astype(np.int64) for part in np.split(numbers, ends[:-1])]
-
-
-def is_list(kind: pa.DataType) -> bool:
-    """Whether a column of this type has a sequence a unit."""
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this type has a text a unit."""
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
-
-def list_offsets(column: pa.Array) -> NDArray[np.int64]:
-    """(n + 1,) where the values of each of n lists begin in those of all; missing ones are empty.
-
-    The values of all are `pyarrow.compute.list_flatten(column)`.
-    """
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def _codes(column: pa.Array) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from detectors.networks.torch_batches import padded
 from whetstone.errors import InputError
 from whetstone.scoring.batches import distinct
 from whetstone.scoring.encoding import PADDING, Ragged
+from whetstone.scoring.encoding.columns import is_list
 from whetstone.scoring.encoding.keys import Keys
 from whetstone.scoring.encoding.valued_keys import ValuedKeys
 
@@ -57,8 +58,9 @@ class DistinctSessions:
 
     def batch(self, chosen: NDArray[np.int64], device: torch.device) -> Sessions:
         """Some of them (b,) as tensors."""
-        ids, lengths = padded(self.ids.values, self.ids.offsets, chosen, device)
-        logarithms, _ = padded(_logarithms(self.values), self.ids.offsets, chosen, device)
+        ids, lengths = padded(self.ids, chosen, device)
+        numbers = Ragged(_logarithms(self.values), self.ids.offsets)
+        logarithms, _ = padded(numbers, chosen, device)
         centre, scale = (
             torch.from_numpy(table).to(device)[ids]
             for table in (self.standard.centre, self.standard.scale)
@@ -74,11 +76,7 @@ def encoding_of_sessions(units: pa.Table, max_length: int) -> ValuedKeys:
     Raises:
         InputError: there is no list of keys, or there are several, or a feature is no list.
     """
-    lists = {
-        field.name: field.type.value_type
-        for field in units.schema
-        if pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
-    }
+    lists = {field.name: field.type.value_type for field in units.schema if is_list(field.type)}
     keys = [name for name, kind in lists.items() if not pa.types.is_floating(kind)]
     if len(keys) != 1 or len(lists) < units.num_columns:
         raise InputError(

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from whetstone.scoring.encoding import Ragged
+
 # Batches are cut from this many batches' worth of shuffled items, sorted by length: little padding,
 # yet each batch remains a mixture.
 _POOL = 32
@@ -42,27 +44,14 @@ def batches_of(
 
 
 def padded(
-    values: NDArray[Any],
-    offsets: NDArray[np.int64],
-    chosen: NDArray[np.int64],
-    device: torch.device,
+    ragged: Ragged, chosen: NDArray[np.int64], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Some rows of ragged data as tensors: values [b, t] or [b, t, c], zero-padded on the right,
-    and lengths [b].
-
-    Args:
-        values: (m,) or (m, c), all rows one after the other.
-        offsets: (n + 1,) where each row begins and the last ends.
-        chosen: (b,) rows.
-        device: where the tensors shall be.
-    """
-    starts, lengths = offsets[chosen], offsets[chosen + 1] - offsets[chosen]
-    width = int(lengths.max(initial=0))
-    column = np.arange(width)
-    inside = column < lengths[:, None]
-    rows = np.zeros((len(chosen), width, *values.shape[1:]), dtype=values.dtype)
-    rows[inside] = values[(starts[:, None] + column)[inside]]
-    return torch.from_numpy(rows).to(device), torch.from_numpy(lengths).to(device)
+    """The chosen units (b,) as tensors: values [b, t] or [b, t, c], padded only as far as the
+    longest of them needs, and lengths [b]."""
+    units = ragged.take(chosen)
+    lengths = units.lengths
+    values = units.padded(int(lengths.max(initial=0)))
+    return torch.from_numpy(values).to(device), torch.from_numpy(lengths).to(device)
 
 
 def content_of(*arrays: NDArray[Any]) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from detectors.interface import Training
 from detectors.networks.torch_batches import batches_of, content_of, held_out_slice, padded
 from detectors.networks.torch_training import Items, Schedule, reproducible, train
+from whetstone.scoring.encoding import Ragged
 
 CPU = torch.device("cpu")
 SHORT = Schedule(epochs=4, items=16, checkpoint_seconds=0.0)
@@ -39,7 +40,7 @@ def trained(
 
         def loss(chosen: np.ndarray) -> Tensor:
             watch()
-            given, sizes = padded(values, offsets, chosen, device)
+            given, sizes = padded(Ragged(values, offsets), chosen, device)
             states, _ = network["cell"](network["embed"](given))
             logits = network["out"](network["drop"](states))[:, :-1]
             inside = torch.arange(1, given.shape[1]) < sizes[:, None]
@@ -79,7 +80,7 @@ def test_batches_hold_items_of_similar_lengths() -> None:
 
 def test_rows_are_padded_with_zeros_on_the_right() -> None:
     values, offsets = np.array([5, 6, 7, 8]), np.array([0, 1, 1, 4])
-    rows, lengths = padded(values, offsets, np.array([2, 0, 1]), CPU)
+    rows, lengths = padded(Ragged(values, offsets), np.array([2, 0, 1]), CPU)
     assert rows.tolist() == [[6, 7, 8], [5, 0, 0], [0, 0, 0]]
     assert lengths.tolist() == [3, 1, 0]
 
@@ -154,7 +155,7 @@ def test_the_weights_of_the_best_epoch_stay_and_patience_ends_training() -> None
     assert calls < 200 * 14
     values, offsets = ragged()
     held_out = np.flatnonzero(held_out_slice(200, 0.1, 1))
-    given, sizes = padded(values, offsets, held_out, CPU)
+    given, sizes = padded(Ragged(values, offsets), held_out, CPU)
     with torch.no_grad():
         logits = network["out"](network["cell"](network["embed"](given))[0])[:, :-1]
     inside = torch.arange(1, given.shape[1]) < sizes[:, None]

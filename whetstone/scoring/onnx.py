@@ -186,10 +186,8 @@ class OnnxScorer:
         )
         values = np.empty(len(ragged.values), dtype=np.float32)
         for batch, padded in self._run_batches(given, output):
-            lengths = ragged.lengths[batch.units]
-            first = np.repeat(ragged.offsets[batch.units], lengths)
-            steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-            values[first + steps] = padded[np.arange(padded.shape[1]) < lengths[:, None]]
+            inside = np.arange(padded.shape[1]) < ragged.lengths[batch.units][:, None]
+            values[ragged.places(batch.units)] = padded[inside]
         found = Ragged(values, ragged.offsets)
         return found if equals is None else found.take(equals)
 

@@ -66,10 +66,15 @@ class Ragged:
 
     def take(self, units: NDArray[np.integer]) -> "Ragged":
         """The units with these numbers, in this order."""
+        offsets = np.concatenate([[0], np.cumsum(self.lengths[units])]).astype(np.int64)
+        return Ragged(self.values[self.places(units)], offsets)
+
+    def places(self, units: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Where in `values` the positions of these units are, one unit after the other."""
         lengths = self.lengths[units]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        first = np.repeat(self.offsets[units] - offsets[:-1], lengths)
-        return Ragged(self.values[first + np.arange(offsets[-1])], offsets)
+        ends = np.cumsum(lengths)
+        first = np.repeat(self.offsets[units] - (ends - lengths), lengths)
+        return first + np.arange(len(first))
 
     def padded(self, width: int) -> NDArray[Any]:
         """(n, width) or (n, width, c): zeros follow each unit's end.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from whetstone.errors import InputError
 from whetstone.scoring.encoding import FIRST_KNOWN, UNKNOWN, Ragged, column_of
+from whetstone.scoring.encoding.columns import is_list, list_offsets
 from whetstone.scoring.encoding.vocabulary import Vocabulary
 
 
@@ -52,13 +53,10 @@ class Keys(Vocabulary):
 
 def _flat(column: pa.ChunkedArray, name: str) -> tuple[pa.Array, NDArray[np.int64]]:
     """The keys of all units as text, and where each unit's begin."""
-    kind = column.type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        raise InputError(f"Feature {name} is {kind}; the model takes a list of keys there")
+    if not is_list(column.type):
+        raise InputError(f"Feature {name} is {column.type}; the model takes a list of keys there")
     lists = column.combine_chunks()
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    flat = pc.cast(pc.list_flatten(lists), pa.string())
-    return flat, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return pc.cast(pc.list_flatten(lists), pa.string()), list_offsets(lists)
 
 
 def _cut(ids: NDArray[np.int64], offsets: NDArray[np.int64], longest: int) -> Ragged:

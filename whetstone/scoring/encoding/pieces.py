@@ -9,21 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import pyarrow as pa
 
 from whetstone.errors import InputError
 from whetstone.scoring.encoding import FIRST_KNOWN, Ragged
 from whetstone.scoring.encoding.texts import ragged_ids, texts_of
+from whetstone.scoring.encoding.vocabulary import OneColumn
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
-class Pieces:
+class Pieces(OneColumn):
     """One id a piece of a text column; implements `Encoding`.
 
     Every byte is a piece, so nothing is unknown (the id stays unused), and no text of a log is ever
@@ -39,7 +39,8 @@ class Pieces:
         ACL 2016.
     """
 
-    column: str
+    kind: ClassVar[str] = "pieces"
+
     tokenizer: str
     max_length: int
 
@@ -64,26 +65,11 @@ class Pieces:
     def spec(self) -> dict[str, Any]:
         """See `Encoding.spec`."""
         return {
-            "kind": "pieces",
+            "kind": self.kind,
             "column": self.column,
             "tokenizer": self.tokenizer,
             "max_length": self.max_length,
         }
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The one column."""
-        return (self.column,)
-
-    @property
-    def dtype(self) -> type[np.generic]:
-        """int64."""
-        return np.int64
-
-    @property
-    def shape(self) -> tuple[str | int, ...]:
-        """(n, t)."""
-        return ("n", "t")
 
     @property
     def ids(self) -> int:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from whetstone.errors import InputError
 from whetstone.scoring.encoding import Dense, column_of
+from whetstone.scoring.encoding.columns import is_text
 
 _CATEGORIES = 256  # of a text column that get a column each; rarer ones share that of the unknown
 _BLOCK = 4096  # units whose row is filled at once; all of a block's rows stay in the cache
@@ -41,7 +42,7 @@ class Rows:
     def fitted(units: pa.Table, columns: Sequence[str] | None = None) -> "Rows":
         """For the columns of training units; all of them by default."""
         names = tuple(units.column_names if columns is None else columns)
-        texts = [name for name in names if _is_text(column_of(units, name).type)]
+        texts = [name for name in names if is_text(column_of(units, name).type)]
         return Rows(names, {name: _most_frequent(units.column(name)) for name in texts})
 
     @staticmethod
@@ -117,7 +118,7 @@ def _most_frequent(column: pa.ChunkedArray) -> tuple[str, ...]:
 
 def _places(column: pa.ChunkedArray, name: str, known: Sequence[str]) -> NDArray[np.int64]:
     """(n,) which of the texts known; their count where it is none of them."""
-    if not _is_text(column.type):
+    if not is_text(column.type):
         raise InputError(f"Feature {name} is {column.type}; the model learned it as text")
     found = pc.index_in(column, pa.array(list(known), pa.string()))
     return pc.fill_null(found, len(known)).to_numpy().astype(np.int64)
@@ -136,7 +137,3 @@ def _numbers(column: pa.ChunkedArray, name: str) -> NDArray[np.float64]:
         raise InputError(f"Feature {name} is {kind}; the model takes numbers and booleans there")
     doubles = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
     return cast(NDArray[np.float64], doubles.to_numpy())
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)

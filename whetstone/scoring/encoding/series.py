@@ -13,11 +13,11 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from whetstone.errors import InputError
 from whetstone.scoring.encoding import FIRST_KNOWN, UNKNOWN, Ragged, column_of
+from whetstone.scoring.encoding.columns import Numbers, numbers_of
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Series:
         Raises:
             InputError: as there; or the lists of a unit differ in length.
         """
-        read = [_numbers(column_of(units, one.column), one.column) for one in self.binned]
+        read = [numbers_of(column_of(units, one.column), one.column) for one in self.binned]
         offsets = read[0].offsets
         for other, one in zip(read[1:], self.binned[1:], strict=True):
             different = np.flatnonzero(np.diff(offsets) != np.diff(other.offsets))
@@ -113,7 +113,7 @@ class Series:
 
     def tokens(self, units: pa.Table) -> list[list[str]]:
         """All numbers of each step, by the names of their columns."""
-        read = [_numbers(column_of(units, one.column), one.column) for one in self.binned]
+        read = [numbers_of(column_of(units, one.column), one.column) for one in self.binned]
         shown = [
             [f"{one.column} {'?' if np.isnan(v) else f'{v:g}'}" for v in _shown(one, given)]
             for one, given in zip(self.binned, read, strict=True)
@@ -123,36 +123,13 @@ class Series:
         return [steps[start:end] for start, end in pairwise(bounds)]
 
 
-@dataclass(frozen=True, eq=False)
-class _Numbers:
-    """The values of all units (m,), one unit after the other, and where each begins (n + 1,)."""
-
-    values: NDArray[np.float64]
-    offsets: NDArray[np.int64]
-
-
-def _numbers(column: pa.ChunkedArray, name: str) -> _Numbers:
-    kind = column.type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        raise InputError(f"Feature {name} is {kind}; the model takes a list of numbers there")
-    value = kind.value_type
-    if not (pa.types.is_integer(value) or pa.types.is_floating(value) or pa.types.is_null(value)):
-        raise InputError(f"Feature {name} is {kind}; the model takes a list of numbers there")
-    lists = column.combine_chunks()
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    flat = pc.cast(pc.list_flatten(lists), pa.float64(), safe=False)
-    values = pc.fill_null(flat, float("nan")).to_numpy(zero_copy_only=False)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return _Numbers(cast(NDArray[np.float64], values), offsets)
-
-
-def _differences(given: _Numbers) -> NDArray[np.float64]:
+def _differences(given: Numbers) -> NDArray[np.float64]:
     values = np.diff(given.values, prepend=np.nan)
     starts = given.offsets[:-1]
     values[starts[starts < len(values)]] = np.nan
     return values
 
 
-def _shown(one: Binned, given: _Numbers) -> list[float]:
+def _shown(one: Binned, given: Numbers) -> list[float]:
     values = _differences(given) if one.differences else given.values
     return cast(list[float], values.tolist())

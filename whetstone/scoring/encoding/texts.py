@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from whetstone.errors import InputError
 from whetstone.scoring.encoding import FIRST_KNOWN, UNKNOWN, Ragged, column_of
+from whetstone.scoring.encoding.columns import is_text
 from whetstone.scoring.encoding.vocabulary import Vocabulary
 
 
@@ -67,7 +68,7 @@ def texts_of(units: pa.Table, column: str) -> list[str]:
         InputError: the column is not there or holds no texts.
     """
     values = column_of(units, column)
-    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+    if not is_text(values.type):
         raise InputError(f"Feature {column} is {values.type}; the model takes a text there")
     return [text or "" for text in cast(list[str | None], values.to_pylist())]
 

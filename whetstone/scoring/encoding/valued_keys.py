@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whetstone.errors import InputError
 from whetstone.scoring.encoding import Ragged, column_of
+from whetstone.scoring.encoding.columns import numbers_of
 from whetstone.scoring.encoding.keys import Keys
 
 
@@ -72,19 +71,8 @@ class ValuedKeys:
 
 def _parallel(column: pa.ChunkedArray, name: str, ids: Ragged) -> NDArray[np.float64]:
     """The number (m,) that stands beside each id."""
-    kind = column.type
-    listed = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    if not listed or not _numeric(kind.value_type):
-        raise InputError(f"Feature {name} is {kind}; the model takes a list of numbers there")
-    lists = column.combine_chunks()
-    given = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    flat = pc.cast(pc.list_flatten(lists), pa.float64(), safe=False)
-    numbers = np.append(flat.to_numpy(zero_copy_only=False), np.nan)
-    first = np.cumsum(given) - given
+    given = numbers_of(column, name)
+    numbers = np.append(given.values, np.nan)
     step = np.arange(len(ids.values)) - np.repeat(ids.offsets[:-1], ids.lengths)
-    there = step < np.repeat(given, ids.lengths)
-    return numbers[np.where(there, np.repeat(first, ids.lengths) + step, -1)]
-
-
-def _numeric(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)
+    there = step < np.repeat(np.diff(given.offsets), ids.lengths)
+    return numbers[np.where(there, np.repeat(given.offsets[:-1], ids.lengths) + step, -1)]

@@ -1,4 +1,4 @@
-"""What the encodings share that number the tokens of one column by a list of those they know."""
+"""What the encodings share that give one id a token of one column."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +10,43 @@ from whetstone.scoring.encoding import FIRST_KNOWN
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """One id a token of a column.
+class OneColumn:
+    """The shape of what gives one id a token of a column.
 
     Attributes:
         kind: in the spec.
         column: the one column that is read.
-        vocabulary: the tokens known; the first one has the id `FIRST_KNOWN`.
-        max_length: tokens of a unit that count, from its first; the rest is left out.
     """
 
     kind: ClassVar[str]
 
     column: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The one column."""
+        return (self.column,)
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """int64."""
+        return np.int64
+
+    @property
+    def shape(self) -> tuple[str | int, ...]:
+        """(n, t)."""
+        return ("n", "t")
+
+
+@dataclass(frozen=True)
+class Vocabulary(OneColumn):
+    """Tokens that are numbered by a list of those known.
+
+    Attributes:
+        vocabulary: the tokens known; the first one has the id `FIRST_KNOWN`.
+        max_length: tokens of a unit that count, from its first; the rest is left out.
+    """
+
     vocabulary: tuple[str, ...]
     max_length: int
 
@@ -39,21 +63,6 @@ class Vocabulary:
             "vocabulary": list(self.vocabulary),
             "max_length": self.max_length,
         }
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The one column."""
-        return (self.column,)
-
-    @property
-    def dtype(self) -> type[np.generic]:
-        """int64."""
-        return np.int64
-
-    @property
-    def shape(self) -> tuple[str | int, ...]:
-        """(n, t)."""
-        return ("n", "t")
 
     @property
     def ids(self) -> int:
