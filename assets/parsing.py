@@ -35,7 +35,7 @@ def _parsed(factory: Factory, source: Source) -> dg.AssetsDefinition:
         with lake.stage(work.place) as events, lake.stage(beside) as bad:
             engine = chosen_engine(factory.settings, lake.root)
             keys = KeyStore(factory.settings.privacy_keys)
-            protection = Protection(factory.catalog, keys)
+            protection = Protection(factory.catalog.environments.values(), keys)
             made = engine.parse(source, files, work.day, events, bad, protection)
             parsed = made.parsed
             work.commit(bad, made.rejects.version, made.rejects.rows, parsed.rejects)

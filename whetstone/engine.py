@@ -20,21 +20,23 @@ _YOUNG_SECONDS = 60
 
 
 @contextmanager
-def open_engine(lake: Path | None = None) -> Generator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB within the memory limit of the settings, in UTC.
+def open_engine(
+    lake: Path | None = None, threads: int = 0, memory_limit: str = ""
+) -> Generator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB within the limits given, else those of the settings, in UTC.
 
     Definitions are hostile input: the connection reaches no file but those below `lake`, no
     network and no extension, and its configuration cannot be changed any more.
     """
     with _spill_directory() as spill:
         config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": settings().memory_limit,
+            "memory_limit": memory_limit or settings().memory_limit,
             "temp_directory": spill,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        if settings().threads:
-            config["threads"] = settings().threads
+        if threads := threads or settings().threads:
+            config["threads"] = threads
         connection = duckdb.connect(config=config)
         try:
             connection.execute("SET TimeZone = 'UTC'")

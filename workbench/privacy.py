@@ -54,7 +54,7 @@ def rotate(
 
     Example: `whetstone privacy rotate oslo`
     """
-    policy = policies(load_catalog(settings().catalog)).get(environment)
+    policy = policies(load_catalog(settings().catalog).environments.values()).get(environment)
     if policy is None:
         raise InputError(
             f"environment {environment} has no policy that needs keys; see privacy {{}}"
@@ -138,10 +138,12 @@ def scan(as_json: AsJson = False) -> None:
     catalog = load_catalog(settings().catalog)
     rows = [asdict(found) for found in scan_lake(Lake(settings().lake), catalog)]
     if as_json:
-        console.show_json({"environments": sorted(policies(catalog)), "left_over": rows})
+        console.show_json(
+            {"environments": sorted(policies(catalog.environments.values())), "left_over": rows}
+        )
     else:
         console.show_table("left over", rows)
-        if not policies(catalog):
+        if not policies(catalog.environments.values()):
             console.show("no environment has a policy: nothing was to be looked for")
     if rows:
         raise typer.Exit(1)
@@ -228,7 +230,8 @@ def _forget_subject(catalog: Catalog, environment: str, subject: Subject) -> _Pl
     landed = list(_landed(catalog, environment, subject))
     contributed = list(_contributed(catalog, subject))
     with closing(CaseStore(settings().case_store)) as cases:
-        alerts = cases.find_subject(environment, _names_of(environment, subject))
+        names = _names_of(environment, subject)
+        alerts = cases.find_subject(environment, names)
 
     def act() -> None:
         for item in landed:
@@ -239,6 +242,7 @@ def _forget_subject(catalog: Catalog, environment: str, subject: Subject) -> _Pl
             )
         with closing(CaseStore(settings().case_store)) as cases:
             cases.erase([alert.alert_id for alert in alerts])
+            cases.scrub(environment, names)
 
     return {
         "raw_files": len(landed),

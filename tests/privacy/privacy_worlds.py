@@ -92,7 +92,7 @@ class Site:
                 landed_files(self.root / "landing", SOURCE.name, day),
                 day,
                 MAX_LINE_BYTES,
-                Protection(self.catalog, self.keys),
+                Protection(self.catalog.environments.values(), self.keys),
             )
             events, rejects = (
                 engine.sql(f"FROM {name} ORDER BY raw_file, raw_line").to_arrow_table()

@@ -214,7 +214,9 @@ def test_whatever_a_log_says_protection_keeps_its_rows_and_their_order(
     numbers: list[list[tuple[int, datetime]]] = []
     with open_engine() as engine:
         for policy in ("", PSEUDONYMS):
-            protection = Protection(catalog_of({"oslo": policy}), KeyStore(directory / "keys"))
+            protection = Protection(
+                catalog_of({"oslo": policy}).environments.values(), KeyStore(directory / "keys")
+            )
             parse_files(engine, SOURCE, [raw], DAY, MAX_LINE_BYTES, protection)
             found = engine.sql(
                 "SELECT raw_line, event_time FROM events"

@@ -1,9 +1,9 @@
 """A feature view's definition as SQL over events (pure)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from whetstone.catalog.catalog_pb2 import FeatureView
-from whetstone.catalog.validation import entity_columns, seconds_of
+from whetstone.catalog.units import entity_columns, seconds_of
 from whetstone.sql import columns, identifier
 
 
@@ -37,15 +37,29 @@ def features_sql(view: FeatureView, relation: str, features: Sequence[str] | Non
         case _:
             start, end = "min(event_time)", "max(event_time)"
             grouping, content = together, "sum(raw_hash::HUGEINT)"
-    wanted = [f for f in view.features if features is None or f.name in features]
-    selected = "".join(
-        f",\n       TRY_CAST((\n{f.definition}\n) AS {f.data_type}) AS {identifier(f.name)}"
-        for f in wanted
-    )
-    present = " AND ".join(f"{identifier(name)} IS NOT NULL" for name in entity)
-    unit = ", ".join(f"{identifier(name)}::VARCHAR" for name in entity)
     return f"""
-        SELECT {columns(group)}, concat_ws('|', {unit}) AS unit,
+        SELECT {columns(group)}, {unit_sql(view)} AS unit,
                {start} AS unit_start, {end} AS event_timestamp,
-               md5(({content})::VARCHAR) AS unit_hash{selected}
-        FROM {relation} WHERE {present} {grouping}"""
+               md5(({content})::VARCHAR) AS unit_hash{selected_features(view, features)}
+        FROM {relation} WHERE {present_sql(view)} {grouping}"""
+
+
+def unit_sql(view: FeatureView) -> str:
+    """SQL of the name of an event's unit: the entity's values joined by `|`."""
+    unit = ", ".join(f"{identifier(name)}::VARCHAR" for name in entity_columns(view))
+    return f"concat_ws('|', {unit})"
+
+
+def present_sql(view: FeatureView) -> str:
+    """SQL of whether an event belongs to a unit."""
+    return " AND ".join(f"{identifier(name)} IS NOT NULL" for name in entity_columns(view))
+
+
+def selected_features(view: FeatureView, features: Iterable[str] | None = None) -> str:
+    """SQL of the features (None: all) as further columns of a SELECT, in the view's order."""
+    wanted = None if features is None else set(features)
+    return "".join(
+        f",\n       TRY_CAST((\n{f.definition}\n) AS {f.data_type}) AS {identifier(f.name)}"
+        for f in view.features
+        if wanted is None or f.name in wanted
+    )

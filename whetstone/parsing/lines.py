@@ -13,7 +13,7 @@ becomes a counted reject; so does the place where a compressed file breaks off.
 import gzip
 import zlib
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +25,7 @@ from whetstone.errors import InputError
 
 SCHEMA = pa.schema([("line", pa.string()), ("raw_line", pa.int64()), ("problem", pa.string())])
 CHUNK_BYTES = 8 << 20
+EMPTY = pa.RecordBatch.from_pylist([], SCHEMA)
 KEPT_OF_A_BAD_LINE = 1000
 BROKEN_OFF = "file breaks off"
 
@@ -42,14 +43,81 @@ def read_lines(
     Raises:
         InputError: the file cannot be opened or read.
     """
-    number = 1
+    lines = Lines(max_line_bytes)
     try:
-        for block in _whole_lines(read_chunks(path, chunk_bytes), max_line_bytes):
-            batch = _batch(block, number, max_line_bytes)
-            number += batch.num_rows
-            yield batch
+        for chunk in read_chunks(path, chunk_bytes):
+            yield lines.take(chunk)
+        yield lines.end()
     except BrokenOffError as error:
-        yield error.row(number)
+        yield error.row(lines.number)
+
+
+class Lines:
+    """Cuts bytes that come in pieces, torn anywhere, into numbered lines.
+
+    Attributes:
+        number: of the line that comes next, from 1.
+    """
+
+    def __init__(self, max_line_bytes: int) -> None:
+        self.number = 1
+        self._limit = max_line_bytes
+        self._carry = bytearray()  # the line that has not ended
+        self._cut_short = False  # whether the rest of that line is beyond the limit
+
+    def take(self, data: bytes) -> pa.RecordBatch:
+        """The lines that end in the next bytes, as a batch of `SCHEMA`."""
+        if self._cut_short:
+            newline = data.find(b"\n")
+            if newline < 0:
+                return EMPTY
+            data = data[newline:]
+            self._cut_short = False
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self._keep(data)
+            return EMPTY
+        block = b"".join((self._carry, memoryview(data)[:end])) if self._carry else data[:end]
+        self._carry.clear()
+        self._keep(data[end:])
+        return self._batch(block)
+
+    def end(self) -> pa.RecordBatch:
+        """The line that has not ended, if there is one; what follows begins a new one."""
+        block = bytes(self._carry) + b"\n" if self._carry else b""
+        self.drop()
+        return self._batch(block) if block else EMPTY
+
+    def drop(self) -> None:
+        """Forget the line that has not ended."""
+        self._carry.clear()
+        self._cut_short = False
+
+    def state(self) -> dict[str, Any]:
+        """All that is kept between two calls, as JSON takes it."""
+        return {
+            "number": self.number,
+            "carry": self._carry.decode("latin-1"),
+            "cut_short": self._cut_short,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
+        self.number = state["number"]
+        self._carry = bytearray(state["carry"], "latin-1")
+        self._cut_short = state["cut_short"]
+
+    def _keep(self, data: bytes) -> None:
+        self._carry += data
+        # An endless line is cut just above the limit.
+        if len(self._carry) > self._limit:
+            del self._carry[self._limit + 1 :]
+            self._cut_short = True
+
+    def _batch(self, block: bytes) -> pa.RecordBatch:
+        batch = _batch(block, self.number, self._limit)
+        self.number += batch.num_rows
+        return batch
 
 
 class BrokenOffError(Exception):
@@ -61,8 +129,13 @@ class BrokenOffError(Exception):
         return pa.RecordBatch.from_pylist([row], SCHEMA)
 
 
-def read_chunks(path: Path, chunk_bytes: int) -> Iterator[bytes]:
+def read_chunks(path: Path, chunk_bytes: int, start: int = 0) -> Iterator[bytes]:
     """Yield the content of a raw file, decompressed and without a byte order mark.
+
+    Args:
+        path: a plain, gzip or zstd file.
+        chunk_bytes: how much is read at a time.
+        start: how many bytes of the content are left out.
 
     Raises:
         InputError: the file cannot be opened or read.
@@ -70,7 +143,10 @@ def read_chunks(path: Path, chunk_bytes: int) -> Iterator[bytes]:
     """
     try:
         with path.open("rb") as file:
-            yield from _without_mark(_chunks(file, chunk_bytes))
+            for chunk in _without_mark(_chunks(file, chunk_bytes)):
+                if len(chunk) > start:
+                    yield chunk[start:]
+                start = max(0, start - len(chunk))
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error}); check the file and land it again"
@@ -117,28 +193,6 @@ def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
     else:
         yield start.removeprefix(BOM_UTF8)
     yield from chunks
-
-
-def _whole_lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    """Blocks that end with a newline; an endless line is cut just above the limit."""
-    carry = b""
-    cut_short = False
-    for chunk in chunks:
-        if cut_short:
-            newline = chunk.find(b"\n")
-            if newline < 0:
-                continue
-            chunk = chunk[newline:]
-            cut_short = False
-        block = carry + chunk
-        end = block.rfind(b"\n") + 1
-        carry = block[end:]
-        if end:
-            yield block[:end]
-        if len(carry) > limit:
-            carry, cut_short = carry[: limit + 1], True
-    if carry:
-        yield carry + b"\n"
 
 
 def _batch(block: bytes, first: int, limit: int) -> pa.RecordBatch:

@@ -18,7 +18,7 @@ with the key of that day. So a day's files need at most `days back + 2` days of 
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whetstone.catalog import Catalog
 from whetstone.catalog.catalog_pb2 import (
     ADDRESS,
     FREE_TEXT,
@@ -35,6 +34,7 @@ from whetstone.catalog.catalog_pb2 import (
     HOUR,
     NOT_PERSONAL,
     USER,
+    Environment,
     KeyPeriod,
     PersonalData,
     Privacy,
@@ -60,12 +60,12 @@ class Protection:
     """Treats rows by the policies of their environments; one object a run.
 
     Args:
-        catalog: the definitions.
+        environments: the definitions of the environments.
         keys: where the environments' keys are.
     """
 
-    def __init__(self, catalog: Catalog, keys: KeyStore):
-        self._policies = policies(catalog)
+    def __init__(self, environments: Iterable[Environment], keys: KeyStore):
+        self._policies = policies(environments)
         self._keys = keys
         self._treated: dict[tuple[str, str], tuple[str, Treated]] = {}
 
@@ -115,11 +115,11 @@ class Protection:
         return self._treated[environment, period]
 
 
-def policies(catalog: Catalog) -> dict[str, Privacy]:
-    """The policies of the environments that do not keep everything."""
+def policies(environments: Iterable[Environment]) -> dict[str, Privacy]:
+    """The policies of the environments that do not keep everything, by name."""
     return {
-        name: environment.privacy
-        for name, environment in catalog.environments.items()
+        environment.name: environment.privacy
+        for environment in environments
         if treatments(environment.privacy)
     }
 

@@ -56,7 +56,7 @@ class Leftover:
 
 def scan(lake: Lake, catalog: Catalog) -> Iterator[Leftover]:
     """All that is left over, file by file."""
-    chosen = policies(catalog)
+    chosen = policies(catalog.environments.values())
     treated = _treated_columns(catalog)
     for path in sorted(lake.root.rglob("*.parquet")) if chosen else []:
         with open_engine(lake.root) as connection:
