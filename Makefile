@@ -1,7 +1,7 @@
 # The table of contents of daily work; `make help` lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo golden test units lint types imports bench proto chromium java clean
+.PHONY: help up demo golden test units lint types imports bench proto chromium java servers clean
 SHELL := /bin/bash
 
 # Nothing is installed twice: the stamp carries the hash of what decides an installation.
@@ -27,10 +27,10 @@ golden: $(INSTALLED) ## Contribute public data to the golden datasets: make gold
 	@$(BIN)/python -m benchmarks.golden --data "$(DATA)"
 
 # Types are checked while tests wait for their processes.
-test: $(INSTALLED) chromium java lint ## Everything that a change must pass
+test: $(INSTALLED) chromium java servers lint ## Everything that a change must pass
 	@$(MAKE) --no-print-directory --jobs=3 types imports units
 
-units: $(INSTALLED) chromium java ## The tests alone
+units: $(INSTALLED) chromium java servers ## The tests alone
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: $(INSTALLED) ## Check style and formatting
@@ -61,6 +61,12 @@ java: ## Install the Java that Spark runs on, where it is missing
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends openjdk-17-jre-headless; \
 	else echo "The tests compare with Spark: install Java 17 (Debian: apt install openjdk-17-jre-headless)" >&2; exit 1; fi; }
+
+servers: ## Install the servers that tests talk to, where they are missing
+	@PATH="$$PATH:/usr/sbin"; { command -v nginx && command -v redis-server; } >/dev/null || { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends nginx-light redis-server; \
+	else echo "The tests talk to real servers: install nginx and Redis (Debian: apt install nginx-light redis-server)" >&2; exit 1; fi; }
 
 clean: ## Remove the installation and the caches; the platform's state in .whetstone stays
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -56,5 +56,25 @@ def restore_champion(lake: Lake, detector: str, version: str) -> Manifest:
         return staged.commit(replace(now, version=version, rows=reference.num_rows))
 
 
+def follow_champion(lake: Lake, bundle: Bundle) -> bool:
+    """Record a release that a person put into service; whether the platform scores with it now.
+
+    It does not where nothing of the detector lies in the lake: its releases come from elsewhere.
+    """
+    detector, version = bundle.manifest["detector"], bundle.manifest["version"]
+    place = Place("release", detector)
+    now = lake.manifest(place)
+    if now is not None and now.version == version:
+        return True
+    if now is not None and (lake.directory(place) / _reference(version)).exists():
+        restore_champion(lake, detector, version)
+        return True
+    if lake.manifest(Place("training_set", detector)) is None:
+        return False
+    training_set = pq.read_table(lake.part(Place("training_set", detector)))
+    record_champion(lake, bundle, training_set, now or Manifest("", {}, version, 0))
+    return True
+
+
 def _reference(version: str) -> str:
     return f"reference-{version}.parquet"

@@ -1,6 +1,7 @@
-"""Pulling, and every attack of the TUF specification against the real client.
+"""Pulling what the real publisher signed, from honest mirrors and from such as change it.
 
-https://theupdateframework.github.io/specification/latest/#goals-to-protect-against-specific-attacks
+That the client has a check of its own against each attack is shown in `test_attacks`; here, that
+what the publisher signs is such that the checks find something to hold on to.
 """
 
 import shutil

@@ -58,9 +58,12 @@ def test_initialising_again_changes_nothing(repository: Repository):
 
 def test_the_signing_keys_are_the_owners_alone_and_not_served(tmp_path: Path):
     repository = new_repository(tmp_path)
-    keys = sorted((tmp_path / "keys").iterdir())
-    assert [key.name for key in keys] == [
-        f"{role}.pem" for role in ("root", "snapshot", "targets", "timestamp")
+    keys = sorted(tmp_path.glob("*keys/*"))
+    assert [str(key.relative_to(tmp_path)) for key in keys] == [
+        "keys/snapshot.pem",
+        "keys/targets.pem",
+        "keys/timestamp.pem",
+        "root-keys/root.pem",
     ]
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
     assert not any(b"PRIVATE" in content for content in files_of(repository).values())
@@ -68,7 +71,7 @@ def test_the_signing_keys_are_the_owners_alone_and_not_served(tmp_path: Path):
 
 def test_every_role_has_a_key_of_its_own(tmp_path: Path):
     new_repository(tmp_path)
-    assert len({key.read_bytes() for key in (tmp_path / "keys").iterdir()}) == 4
+    assert len({key.read_bytes() for key in tmp_path.glob("*keys/*")}) == 4
 
 
 def test_publishing_the_champion_again_changes_nothing(repository: Repository):
@@ -277,7 +280,7 @@ def test_another_repositorys_key_does_not_sign(tmp_path: Path):
 
 def test_the_root_key_is_not_needed_for_publishing(tmp_path: Path):
     repository = new_repository(tmp_path)
-    (tmp_path / "keys" / "root.pem").unlink()
+    (tmp_path / "root-keys" / "root.pem").unlink()
     assert publish(repository, example()) == repository.champion(DETECTOR)
 
 

@@ -292,7 +292,7 @@ class TimeHoldout(_message.Message):
     def __init__(self, validation_from: _Optional[str] = ..., test_from: _Optional[str] = ...) -> None: ...
 
 class Detector(_message.Message):
-    __slots__ = ("name", "display_name", "description", "owners", "tags", "golden_dataset", "features", "gradient_boosting", "pca_spe", "isolation_forest", "random_forest", "logistic_regression", "nearest_neighbours", "mahalanobis", "log_key_sequence", "language_model", "flow_sequence", "text_ngrams", "text_cnn", "ensemble", "sequence_ngrams", "sequence_sets", "operating_point", "gate", "seed", "warm_start")
+    __slots__ = ("name", "display_name", "description", "owners", "tags", "golden_dataset", "features", "gradient_boosting", "pca_spe", "isolation_forest", "random_forest", "logistic_regression", "nearest_neighbours", "mahalanobis", "log_key_sequence", "language_model", "flow_sequence", "text_ngrams", "text_cnn", "ensemble", "sequence_ngrams", "sequence_sets", "operating_point", "gate", "seed", "warm_start", "early", "slow")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -326,6 +326,8 @@ class Detector(_message.Message):
     GATE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     WARM_START_FIELD_NUMBER: _ClassVar[int]
+    EARLY_FIELD_NUMBER: _ClassVar[int]
+    SLOW_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -352,7 +354,19 @@ class Detector(_message.Message):
     gate: Gate
     seed: int
     warm_start: bool
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., golden_dataset: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., gradient_boosting: _Optional[_Union[GradientBoosting, _Mapping]] = ..., pca_spe: _Optional[_Union[PcaSpe, _Mapping]] = ..., isolation_forest: _Optional[_Union[IsolationForest, _Mapping]] = ..., random_forest: _Optional[_Union[RandomForest, _Mapping]] = ..., logistic_regression: _Optional[_Union[LogisticRegression, _Mapping]] = ..., nearest_neighbours: _Optional[_Union[NearestNeighbours, _Mapping]] = ..., mahalanobis: _Optional[_Union[Mahalanobis, _Mapping]] = ..., log_key_sequence: _Optional[_Union[LogKeySequence, _Mapping]] = ..., language_model: _Optional[_Union[LanguageModel, _Mapping]] = ..., flow_sequence: _Optional[_Union[FlowSequence, _Mapping]] = ..., text_ngrams: _Optional[_Union[TextNgrams, _Mapping]] = ..., text_cnn: _Optional[_Union[TextCnn, _Mapping]] = ..., ensemble: _Optional[_Union[Ensemble, _Mapping]] = ..., sequence_ngrams: _Optional[_Union[SequenceNgrams, _Mapping]] = ..., sequence_sets: _Optional[_Union[SequenceSets, _Mapping]] = ..., operating_point: _Optional[_Union[OperatingPoint, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., seed: _Optional[int] = ..., warm_start: _Optional[bool] = ...) -> None: ...
+    early: bool
+    slow: _containers.RepeatedCompositeFieldContainer[SlowFeatures]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., golden_dataset: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., gradient_boosting: _Optional[_Union[GradientBoosting, _Mapping]] = ..., pca_spe: _Optional[_Union[PcaSpe, _Mapping]] = ..., isolation_forest: _Optional[_Union[IsolationForest, _Mapping]] = ..., random_forest: _Optional[_Union[RandomForest, _Mapping]] = ..., logistic_regression: _Optional[_Union[LogisticRegression, _Mapping]] = ..., nearest_neighbours: _Optional[_Union[NearestNeighbours, _Mapping]] = ..., mahalanobis: _Optional[_Union[Mahalanobis, _Mapping]] = ..., log_key_sequence: _Optional[_Union[LogKeySequence, _Mapping]] = ..., language_model: _Optional[_Union[LanguageModel, _Mapping]] = ..., flow_sequence: _Optional[_Union[FlowSequence, _Mapping]] = ..., text_ngrams: _Optional[_Union[TextNgrams, _Mapping]] = ..., text_cnn: _Optional[_Union[TextCnn, _Mapping]] = ..., ensemble: _Optional[_Union[Ensemble, _Mapping]] = ..., sequence_ngrams: _Optional[_Union[SequenceNgrams, _Mapping]] = ..., sequence_sets: _Optional[_Union[SequenceSets, _Mapping]] = ..., operating_point: _Optional[_Union[OperatingPoint, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., seed: _Optional[int] = ..., warm_start: _Optional[bool] = ..., early: _Optional[bool] = ..., slow: _Optional[_Iterable[_Union[SlowFeatures, _Mapping]]] = ...) -> None: ...
+
+class SlowFeatures(_message.Message):
+    __slots__ = ("view", "features", "max_age")
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    MAX_AGE_FIELD_NUMBER: _ClassVar[int]
+    view: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    max_age: str
+    def __init__(self, view: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., max_age: _Optional[str] = ...) -> None: ...
 
 class GradientBoosting(_message.Message):
     __slots__ = ("iterations", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
@@ -573,7 +587,7 @@ class Gate(_message.Message):
     def __init__(self, min_average_precision: _Optional[float] = ..., tolerance: _Optional[float] = ...) -> None: ...
 
 class Environment(_message.Message):
-    __slots__ = ("name", "display_name", "description", "sources", "detectors", "time_zone", "privacy")
+    __slots__ = ("name", "display_name", "description", "sources", "detectors", "time_zone", "privacy", "channel")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -581,6 +595,7 @@ class Environment(_message.Message):
     DETECTORS_FIELD_NUMBER: _ClassVar[int]
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     PRIVACY_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -588,7 +603,8 @@ class Environment(_message.Message):
     detectors: _containers.RepeatedScalarFieldContainer[str]
     time_zone: str
     privacy: Privacy
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., detectors: _Optional[_Iterable[str]] = ..., time_zone: _Optional[str] = ..., privacy: _Optional[_Union[Privacy, _Mapping]] = ...) -> None: ...
+    channel: str
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., detectors: _Optional[_Iterable[str]] = ..., time_zone: _Optional[str] = ..., privacy: _Optional[_Union[Privacy, _Mapping]] = ..., channel: _Optional[str] = ...) -> None: ...
 
 class Privacy(_message.Message):
     __slots__ = ("addresses", "users", "hosts", "key_period")

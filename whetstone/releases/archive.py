@@ -1,4 +1,7 @@
-"""The one form of tar a bundle has: plain files in a fixed order, no owner, no time.
+"""The one form of tar that Whetstone writes and reads: plain files, no owner, no time.
+
+`write` and `read` are for bundles, whose members have a fixed order; `append` and `scan` for files
+too large for memory, which are read member by member.
 
 Every tar program reads it. This module reads nothing else: general readers understand dialects,
 links, sparse files and extension records, and each of those is something a hostile archive could
@@ -10,7 +13,9 @@ References:
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
 
 from whetstone.errors import ReleaseError
 
@@ -64,6 +69,76 @@ def read(
     return members
 
 
+@dataclass(frozen=True)
+class Span:
+    """Where a member's content lies in an archive, in bytes."""
+
+    offset: int
+    size: int
+
+    def read(self, file: BinaryIO) -> bytes:
+        """The content."""
+        file.seek(self.offset)
+        return file.read(self.size)
+
+
+def append(file: BinaryIO, name: str, content: bytes) -> None:
+    """Writes one more member; `finish` has to follow the last."""
+    file.write(_header(name, len(content)))
+    file.write(content)
+    file.write(b"\0" * (-len(content) % _BLOCK))
+
+
+def finish(file: BinaryIO) -> None:
+    """Writes the archive's end."""
+    file.write(_END)
+
+
+def scan(file: BinaryIO, limit_of: Callable[[str], int | None]) -> dict[str, Span]:
+    """Where the members of an archive lie that `append` and `finish` made; contents are not read.
+
+    Args:
+        file: The archive; hostile.
+        limit_of: The largest allowed size of a member by its name; None: no such member may be.
+
+    Raises:
+        ReleaseError: A member is unknown, doubled, too large, not a plain file, the archive is
+            truncated, or something follows its end.
+    """
+    spans: dict[str, Span] = {}
+    offset = 0
+    while (header := _block(file, offset)).strip(b"\0"):
+        name = _name(header)
+        limit = limit_of(name)
+        match = _SIZE.fullmatch(header[124:136])
+        size = int(match[1], 8) if match else 0
+        if limit is None:
+            raise _damaged(f"{name!r} is no part of it")
+        if name in spans:
+            raise _damaged(f"{name} occurs twice")
+        if header != _header(name, size):
+            raise _damaged(f"{name!r} is not laid out as Whetstone lays archives out")
+        if size > limit:
+            raise _damaged(f"{name} has {size} bytes, more than the limit of {limit}")
+        spans[name] = Span(offset + _BLOCK, size)
+        offset += _BLOCK + size + -size % _BLOCK
+        if Span(offset - -size % _BLOCK, -size % _BLOCK).read(file).strip(b"\0"):
+            raise _damaged(f"something is hidden behind {name!r}")
+    file.seek(offset)
+    if file.read(len(_END) + 1) != _END:
+        raise _damaged("it is truncated, or something follows its end")
+    return spans
+
+
+def _block(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.read(_BLOCK)
+
+
+def _name(header: bytes) -> str:
+    return header[:100].rstrip(b"\0").decode("ascii", "backslashreplace")
+
+
 def _header(name: str, size: int) -> bytes:
     fields = (
         name.encode("ascii").ljust(100, b"\0"),
@@ -81,7 +156,7 @@ def _header(name: str, size: int) -> bytes:
 
 
 def _checked_name(header: bytes, limits: Mapping[str, int], members: Mapping[str, bytes]) -> str:
-    name = header[:100].rstrip(b"\0").decode("ascii", "backslashreplace")
+    name = _name(header)
     kind = header[156:157]
     if kind != b"0":
         raise _refused(f"{name!r} is {_KINDS.get(kind, 'no plain file')}")
@@ -107,4 +182,10 @@ def _checked_size(header: bytes, name: str, limit: int) -> int:
 def _refused(reason: str) -> ReleaseError:
     return ReleaseError(
         f"bundle refused: {reason}. Do not use it: pull it again, or publish it anew from its model"
+    )
+
+
+def _damaged(reason: str) -> ReleaseError:
+    return ReleaseError(
+        f"archive refused: {reason}. Carry it anew from the platform, or export it anew"
     )

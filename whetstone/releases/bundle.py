@@ -5,6 +5,7 @@
     definitions.textproto  the exact definitions it was trained with
     model_card.md          for people
     templates.json         the template dictionary, where features read templates
+    online.arrow           slow features from the online store, where the detector has any
     graph.onnx             the model
 
 `pack` and `unpack` are inverse to each other. The version of a bundle is a hash of its content, so
@@ -24,6 +25,7 @@ from whetstone.catalog.catalog_pb2 import Definitions
 from whetstone.errors import InputError, ReleaseError
 from whetstone.parsing.templates import TemplateDictionary
 from whetstone.releases import archive
+from whetstone.releases.online import Online
 
 _MIB = 1 << 20
 _LIMITS = {
@@ -32,6 +34,7 @@ _LIMITS = {
     "definitions.textproto": 16 * _MIB,
     "model_card.md": 4 * _MIB,
     "templates.json": 64 * _MIB,
+    "online.arrow": 64 * _MIB,
     "graph.onnx": 512 * _MIB,
 }
 MAX_BUNDLE_BYTES = sum(_LIMITS.values()) + _MIB
@@ -52,6 +55,7 @@ class Bundle:
             `pack`; what is not to change the version (a wall-clock time) does not belong here.
         model_card: Markdown.
         templates: The dictionary of the source's messages; None where no feature reads it.
+        online: Slow features as they were known at publication; None where there are none.
     """
 
     graph: bytes
@@ -61,6 +65,7 @@ class Bundle:
     manifest: dict[str, Any]
     model_card: str
     templates: TemplateDictionary | None = None
+    online: Online | None = None
 
 
 def version(bundle: Bundle) -> str:
@@ -108,7 +113,7 @@ def unpack(data: bytes) -> Bundle:
     Raises:
         ReleaseError: What is wrong with which member, and what to do.
     """
-    members = archive.read(data, _LIMITS, optional=("templates.json",))
+    members = archive.read(data, _LIMITS, optional=("templates.json", "online.arrow"))
     manifest = _json_object("manifest.json", members["manifest.json"])
     if manifest.get("version") != (content := _content_hash(members)):
         raise _refused(
@@ -123,6 +128,7 @@ def unpack(data: bytes) -> Bundle:
         manifest=manifest,
         model_card=_text("model_card.md", members["model_card.md"]),
         templates=_templates(members.get("templates.json")),
+        online=_online(members.get("online.arrow")),
     )
 
 
@@ -144,6 +150,8 @@ def _members(bundle: Bundle) -> dict[str, bytes]:
         }
         if bundle.templates is not None:
             members["templates.json"] = bundle.templates.to_json().encode()
+        if bundle.online is not None:
+            members["online.arrow"] = bundle.online.content
         members["graph.onnx"] = bundle.graph
         survived = json.loads(members["manifest.json"]) == bundle.manifest
     except (TypeError, ValueError, RecursionError) as error:
@@ -212,6 +220,13 @@ def _templates(content: bytes | None) -> TemplateDictionary | None:
         return None if content is None else TemplateDictionary.from_json(content)
     except InputError as error:
         raise _refused("templates.json", str(error)) from error
+
+
+def _online(content: bytes | None) -> Online | None:
+    try:
+        return None if content is None else Online(content)
+    except (ValueError, OSError) as error:
+        raise _refused("online.arrow", str(error)) from error
 
 
 def _graph(content: bytes) -> bytes:

@@ -42,13 +42,19 @@ def replace_durably(partial: Path, path: Path) -> None:
 
 
 @contextmanager
-def only_one(lock: Path, what: str, timeout: float) -> Generator[None]:
+def only_one(
+    lock: Path,
+    what: str,
+    timeout: float,
+    remedy: str = "Repeat when it is done; if it hangs, end it",
+) -> Generator[None]:
     """Lets one process at a time do `what`; the system frees the lock of a process that died.
 
     Args:
         lock: The lock file; it is created, and stays.
         what: Such as "publishing", for the error.
         timeout: Seconds to wait for the other process.
+        remedy: What to do about the other process, for the error.
 
     Raises:
         ReleaseError: Another process still held the lock after `timeout` seconds.
@@ -61,8 +67,8 @@ def only_one(lock: Path, what: str, timeout: float) -> Generator[None]:
                 file.seek(0)
                 raise ReleaseError(
                     f"another process (pid {file.read(20).decode(errors='replace')}) has been "
-                    f"{what} for more than {timeout:g} s; nothing was changed. Repeat when it is "
-                    f"done; if it hangs, end it: the lock {lock} frees itself"
+                    f"{what} for more than {timeout:g} s; nothing was changed. {remedy}: the lock "
+                    f"{lock} frees itself"
                 )
             time.sleep(0.02)
         file.truncate(0)

@@ -8,40 +8,31 @@ over by the next one.
 # tuf and securesystemslib document these names, but do not mark them as exported.
 # pyright: reportPrivateImportUsage=false
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer import Key
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
 from whetstone.errors import NotReadyError, ReleaseError
 from whetstone.releases.files import write_whole
-
-
-@dataclass(frozen=True)
-class Term:
-    """How long a role's metadata counts, and how long before its end it is signed anew."""
-
-    lifetime: timedelta
-    renew_before: timedelta
-
-
-# The timestamp's lifetime bounds a freeze: so long can an attacker, or a dead publisher, keep an
-# environment on old releases unnoticed.
-TERMS: Mapping[str, Term] = {
-    Root.type: Term(timedelta(days=730), timedelta(days=90)),
-    Targets.type: Term(timedelta(days=365), timedelta(days=90)),
-    Snapshot.type: Term(timedelta(days=30), timedelta(days=15)),
-    Timestamp.type: Term(timedelta(days=7), timedelta(days=4)),
-}
+from whetstone.releases.keys import KeyFiles, Quorum
+from whetstone.releases.root import (
+    ONLINE_ROLES,
+    ROLES,
+    TERMS,
+    RootProposal,
+    changed_roles,
+    first_root,
+    next_root,
+    role_keys,
+)
 
 _Role = TypeVar("_Role", Root, Timestamp, Snapshot, Targets)
 
@@ -64,19 +55,30 @@ class MetadataFiles:
 
     Args:
         directory: `N.root.json`, `N.targets.json`, `N.snapshot.json`, `timestamp.json`; served.
-        keys: `<role>.pem`, ed25519, mode 0600; never served.
+        keys: Where the keys of targets, snapshot and timestamp are; never served.
+        root_keys: Where root's keys are looked for. Earlier versions of Whetstone kept them in
+            `keys`, so they are looked for there, too.
+        new_root_keys: Where new ones are made; default: in `keys`.
     """
 
-    def __init__(self, directory: Path, keys: Path):
+    def __init__(
+        self,
+        directory: Path,
+        keys: Path,
+        root_keys: Sequence[Path] = (),
+        new_root_keys: Sequence[Path] = (),
+    ):
         self.directory = directory
-        self._keys = keys
+        self.keys = KeyFiles([keys])
+        self.root_keys = KeyFiles([*root_keys, *new_root_keys, keys])
+        self._new_root_keys = KeyFiles(new_root_keys or [keys])
 
     @property
     def exists(self) -> bool:
         """Whether a repository was initialised here."""
         return (self.directory / "timestamp.json").exists()
 
-    def create(self, now: datetime) -> None:
+    def create(self, now: datetime, quorums: Mapping[str, Quorum] | None = None) -> None:
         """Keys, where there are none, and version 1 of every role; repeats safely if cut short.
 
         Raises:
@@ -88,82 +90,175 @@ class MetadataFiles:
                 "anew would look like an attack to every client. Restore it from a backup"
             )
         if not self._versions(Root.type):
-            root = Root(consistent_snapshot=True)
-            for role in TERMS:
-                root.add_key(self._new_key(role), role)
-            self._sign(root, root, now)
+            wanted = {role: (quorums or {}).get(role, Quorum()) for role in ROLES}
+            keys = {role: self.new_keys(role).first(role, wanted[role].keys) for role in ROLES}
+            root = first_root(keys, wanted)
+            self._sign(root, [root], now)
         self.commit(Targets(), None, now)
 
-    def read(self) -> State:
+    def read(self, *roots: Root) -> State:
         """What stands.
+
+        Args:
+            roots: Those whose keys may have signed it; without any, the newest.
 
         Raises:
             ReleaseError: A file is missing or was not signed by the repository's keys.
         """
-        root = self.root().signed
-        timestamp = self._verified(Timestamp, root, self.directory / "timestamp.json", None)
+        roots = roots or (self.root().signed,)
+        timestamp = self._verified(Timestamp, roots, self.directory / "timestamp.json", None)
         meta = timestamp.snapshot_meta
-        snapshot = self._verified(Snapshot, root, self._path(Snapshot.type, meta.version), meta)
+        snapshot = self._verified(Snapshot, roots, self._path(Snapshot.type, meta.version), meta)
         meta = snapshot.meta["targets.json"]
-        targets = self._verified(Targets, root, self._path(Targets.type, meta.version), meta)
-        return State(root, timestamp, snapshot, targets)
+        targets = self._verified(Targets, roots, self._path(Targets.type, meta.version), meta)
+        return State(roots[-1], timestamp, snapshot, targets)
 
-    def commit(self, targets: Targets, standing: State | None, now: datetime) -> None:
+    def commit(self, targets: Targets, standing: State | None, now: datetime, *roots: Root) -> None:
         """Signs `targets` and what names them, in the order that keeps every moment consistent.
 
         Args:
             targets: Version and expiry are set here.
             standing: What `read` returned; None for the first time.
             now: The moment of signing.
+            roots: Those whose keys sign, the last of them enough; without any, the newest.
 
         Raises:
             ReleaseError: A key is missing or not the one that root names.
         """
+        roots = roots or (self.root().signed,)
         targets.version = standing.targets.version + 1 if standing else 1
-        signed = self._sign(targets, self.root().signed, now)
+        signed = self._sign(targets, roots, now)
         snapshot = Snapshot(
             meta={"targets.json": MetaFile.from_data(targets.version, signed, ["sha256"])}
         )
-        self._commit_snapshot(snapshot, standing, now)
+        self._commit_snapshot(snapshot, standing, now, roots)
 
     def renew(self, standing: State, now: datetime) -> tuple[str, ...]:
         """Signs anew what is near its end, and what names it; returns the roles, changed or not.
 
+        Root is left as it is, and out of what is returned, if its keys are not at hand.
+
         Raises:
-            ReleaseError: A key is missing. Root's may be kept elsewhere until it is due.
+            ReleaseError: A key of another role is missing.
         """
         due = [
             signed.type
-            for signed in (standing.targets, standing.snapshot, standing.timestamp, standing.root)
+            for signed in (standing.targets, standing.snapshot, standing.timestamp)
             if signed.expires - now < TERMS[signed.type].renew_before
         ]
         if Targets.type in due:
             self.commit(standing.targets, standing, now)
         elif Timestamp.type in due:  # the snapshot is always signed with it, and lives longer
-            self._commit_snapshot(standing.snapshot, standing, now)
-        if Root.type in due:
-            standing.root.version += 1
-            self._sign(standing.root, standing.root, now)
+            self._commit_snapshot(standing.snapshot, standing, now, [standing.root])
+        if standing.root.expires - now < TERMS[Root.type].renew_before:
+            proposal = RootProposal.of(self.root(), next_root(standing.root, {}, {}, now))
+            proposal.sign(self.root_keys)
+            if not proposal.waits_for:
+                self.install(proposal, now)
+                due.append(Root.type)
         return tuple(due)
+
+    def new_keys(self, role: str) -> KeyFiles:
+        """Where new keys of `role` belong."""
+        return self.keys if role in ONLINE_ROLES else self._new_root_keys
+
+    def install(self, proposal: RootProposal, now: datetime) -> list[Key]:
+        """Puts a root that was signed by enough keys into force; returns what it retires.
+
+        What the next root lets other keys sign is first signed with the old and the new ones: it
+        is valid before and after, so that no client sees a gap.
+
+        Raises:
+            ReleaseError: It is not signed by enough keys, or does not follow the standing root.
+        """
+        standing = self.root().signed
+        following = proposal.following
+        if following.signed.version != standing.version + 1:
+            raise ReleaseError(
+                f"root {following.signed.version} does not follow the standing root "
+                f"{standing.version}. Begin anew: whetstone releases rotate-key or sign-root"
+            )
+        if waits_for := RootProposal(self.root(), following).waits_for:
+            raise ReleaseError(
+                f"root {following.signed.version} lacks the signatures of {waits_for}. Sign it "
+                "where those keys are: whetstone releases sign-root FILE --root-keys DIRECTORY"
+            )
+        roots = (standing, following.signed)
+        changed = changed_roles(*roots)
+        if Targets.type in changed:
+            state = self.read(*roots)
+            self.commit(state.targets, state, now, *roots)
+        elif {Snapshot.type, Timestamp.type} & {*changed}:
+            state = self.read(*roots)
+            self._commit_snapshot(state.snapshot, state, now, roots)
+        write_whole(self._path(Root.type, following.signed.version), _compact(following))
+        return [key for keyid, key in standing.keys.items() if keyid not in following.signed.keys]
+
+    @property
+    def newest_root(self) -> Path:
+        """The file of the newest root.
+
+        Raises:
+            NotReadyError: There is no repository here.
+        """
+        versions = self._versions(Root.type)
+        if not versions:
+            raise NotReadyError(
+                f"there is no release repository at {self.directory}. Initialise it: whetstone "
+                "releases init, or start the platform: whetstone up"
+            )
+        return self._path(Root.type, max(versions))
 
     def root(self) -> Metadata[Root]:
         """The newest root metadata, signed by itself.
 
         Raises:
-            ReleaseError: There is no repository here, or its root is damaged.
+            NotReadyError: There is no repository here.
+            ReleaseError: Its root is damaged.
         """
-        versions = self._versions(Root.type)
-        if not versions:
-            raise NotReadyError(
-                f"there is no release repository at {self.directory}. Initialise it first"
-            )
-        path = self._path(Root.type, max(versions))
+        path = self.newest_root
         try:
             root = Metadata[Root].from_bytes(path.read_bytes())
             root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
         except (OSError, RepositoryError) as error:
             raise _damaged(path, error) from error
         return root
+
+    def files(self, state: State) -> dict[str, bytes]:
+        """What stands and every root before, by file name."""
+        paths = [
+            *(self._path(Root.type, version) for version in sorted(self._versions(Root.type))),
+            self._path(Targets.type, state.targets.version),
+            self._path(Snapshot.type, state.snapshot.version),
+            self.directory / "timestamp.json",
+        ]
+        return {path.name: path.read_bytes() for path in paths}
+
+    def lasting_files(
+        self, standing: State, now: datetime, lifetime: timedelta
+    ) -> dict[str, bytes]:
+        """As `files`, with a snapshot and a timestamp that last longer than the served ones.
+
+        Both are signed anew before, so that whoever saw the standing ones takes these.
+
+        Raises:
+            ReleaseError: Other metadata would end before; or a key is missing.
+        """
+        limits = (standing.root, standing.targets)
+        if first := [one for one in limits if one.expires < now + lifetime]:
+            raise ReleaseError(
+                f"{first[0].type} ends on {first[0].expires:%Y-%m-%d}, before the export would. "
+                "Give it fewer days, or sign that role anew first"
+            )
+        self._commit_snapshot(standing.snapshot, standing, now, [standing.root])
+        state = self.read()
+        files = self.files(state)
+        snapshot = self._signed(state.snapshot, [state.root], now + lifetime)
+        meta = MetaFile.from_data(state.snapshot.version, snapshot, ["sha256"])
+        timestamp = Timestamp(version=state.timestamp.version, snapshot_meta=meta)
+        files[self._path(Snapshot.type, state.snapshot.version).name] = snapshot
+        files["timestamp.json"] = self._signed(timestamp, [state.root], now + lifetime)
+        return files
 
     def prune(self, state: State, targets: Path) -> None:
         """Removes metadata that no client can still be reading, and the indexes only it names.
@@ -184,52 +279,54 @@ class MetadataFiles:
             if version < state.snapshot.version - _KEPT_VERSIONS:
                 self._path(Snapshot.type, version).unlink()
 
-    def _commit_snapshot(self, snapshot: Snapshot, standing: State | None, now: datetime) -> None:
-        root = self.root().signed
+    def _commit_snapshot(
+        self, snapshot: Snapshot, standing: State | None, now: datetime, roots: Sequence[Root]
+    ) -> None:
         snapshot.version = standing.snapshot.version + 1 if standing else 1
-        signed = self._sign(snapshot, root, now)
+        signed = self._sign(snapshot, roots, now)
         timestamp = Timestamp(
             version=standing.timestamp.version + 1 if standing else 1,
             snapshot_meta=MetaFile.from_data(snapshot.version, signed, ["sha256"]),
         )
-        self._sign(timestamp, root, now)
+        self._sign(timestamp, roots, now)
 
-    def _sign(self, signed: _Role, root: Root, now: datetime) -> bytes:
-        signed.expires = (now + TERMS[signed.type].lifetime).replace(microsecond=0)
-        metadata = Metadata(signed)
-        metadata.sign(self._signer(signed.type, root))
-        content = metadata.to_bytes(JSONSerializer(compact=True))
+    def _sign(self, signed: _Role, roots: Sequence[Root], now: datetime) -> bytes:
+        content = self._signed(signed, roots, now + TERMS[signed.type].lifetime)
         write_whole(self._path(signed.type, signed.version), content)
         return content
 
-    def _signer(self, role: str, root: Root) -> CryptoSigner:
-        path = self._keys / f"{role}.pem"
-        try:
-            private = load_pem_private_key(path.read_bytes(), password=None)
-            public = root.get_key(root.get_delegated_role(role).keyids[0])
-            return CryptoSigner(private, cast("SSlibKey", public))
-        except (OSError, ValueError, UnsupportedAlgorithm) as error:
+    def _signed(self, signed: _Role, roots: Sequence[Root], expires: datetime) -> bytes:
+        signed.expires = expires.replace(microsecond=0)
+        metadata = Metadata(signed)
+        keys = {key.keyid: key for root in roots for key in role_keys(root, signed.type)}
+        for signer in self._keys_of(signed.type).signers(keys.values()):
+            metadata.sign(signer, append=True)
+        result = roots[-1].get_verification_result(
+            signed.type, metadata.signed_bytes, metadata.signatures
+        )
+        if not result:
+            where = self._keys_of(signed.type)
             raise ReleaseError(
-                f"cannot sign as {role} with {path}: {error}. Put the key there that the "
-                "repository was initialised with; nothing was published"
-            ) from error
+                f"cannot sign as {signed.type}: {len(result.signed)} of the {result.threshold} "
+                f"keys that it takes are in {'; '.join([str(where), *where.problems()])}. Put the "
+                "keys there that the repository's root names; nothing was published"
+            )
+        return _compact(metadata)
 
-    def _new_key(self, role: str) -> SSlibKey:
-        """The role's key; the one on disk if initialising was cut short after it."""
-        path = self._keys / f"{role}.pem"
-        if path.exists():
-            return CryptoSigner(load_pem_private_key(path.read_bytes(), password=None)).public_key
-        signer = CryptoSigner.generate_ed25519()
-        write_whole(path, signer.private_bytes, mode=0o600)
-        return signer.public_key
+    def _keys_of(self, role: str) -> KeyFiles:
+        return self.keys if role in ONLINE_ROLES else self.root_keys
 
-    def _verified(self, role: type[_Role], root: Root, path: Path, meta: MetaFile | None) -> _Role:
+    def _verified(
+        self, role: type[_Role], roots: Sequence[Root], path: Path, meta: MetaFile | None
+    ) -> _Role:
         try:
             content = path.read_bytes()
             if meta is not None:
                 meta.verify_length_and_hashes(content)
             metadata = Metadata[_Role].from_bytes(content)
-            root.verify_delegate(role.type, metadata.signed_bytes, metadata.signatures)
+            signed = (role.type, metadata.signed_bytes, metadata.signatures)
+            if not any(root.get_verification_result(*signed) for root in roots):
+                roots[-1].verify_delegate(*signed)
         except (OSError, RepositoryError) as error:
             raise _damaged(path, error) from error
         return metadata.signed
@@ -244,6 +341,10 @@ class MetadataFiles:
     def _versions(self, role: str) -> set[int]:
         paths = self.directory.glob(f"*.{role}.json")
         return {int(path.name.split(".")[0]) for path in paths}
+
+
+def _compact(metadata: Metadata[_Role]) -> bytes:
+    return metadata.to_bytes(JSONSerializer(compact=True))
 
 
 def _file_names(targets: Targets) -> set[str]:
