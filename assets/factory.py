@@ -4,6 +4,7 @@ The layers give a `make` function for one partition; this module binds it to Dag
 ledger, so that no layer can forget it.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +27,7 @@ from whetstone.catalog import Catalog
 from whetstone.lake import Lake, Manifest, Place, Staged, version_of
 from whetstone.landing import landed_days
 from whetstone.ledger import LakeLedger, attempting, evidence_of
-from whetstone.lineage import Graph, Node
+from whetstone.lineage import Graph, Input, Node
 from whetstone.settings import Settings
 from whetstone.versions import Roots, current_inputs
 
@@ -143,7 +144,7 @@ class Factory:
             beside: further assets that the same step makes, by name.
         """
         node = self.graph.nodes[asset]
-        deps = [dg.AssetKey(source.asset.split("/")) for source in node.inputs]
+        deps = [_dep(source) for source in node.inputs]
         specs = [
             _spec(name, each, node.code_version, deps)
             for name, each in {asset: look, **(beside or {})}.items()
@@ -249,7 +250,20 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _spec(asset: str, look: Look, code_version: str, deps: Sequence[dg.AssetKey]) -> dg.AssetSpec:
+def _dep(source: Input) -> dg.AssetDep:
+    key = dg.AssetKey(source.asset.split("/"))
+    if not source.days_before:
+        return dg.AssetDep(key)
+    with warnings.catch_warnings():
+        # The first days look back to none, which Dagster has no stable way to say.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        mapping = dg.TimeWindowPartitionMapping(
+            start_offset=-source.days_before, allow_nonexistent_upstream_partitions=True
+        )
+    return dg.AssetDep(key, partition_mapping=mapping)
+
+
+def _spec(asset: str, look: Look, code_version: str, deps: Sequence[dg.AssetDep]) -> dg.AssetSpec:
     layer = asset.partition("/")[0]
     metadata = (
         {"dagster/column_schema": dg.TableSchema(columns=list(look.columns))}

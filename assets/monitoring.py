@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from assets.factory import Factory, Look, Made, Work
 from whetstone.catalog.catalog_pb2 import Detector
+from whetstone.catalog.slow import feature_names
 from whetstone.engine import open_engine
 from whetstone.lake import Place, version_of
 from whetstone.lineage import ALERTS
@@ -36,7 +37,8 @@ def _drift(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
         lake = work.stores.lake
         reference = pq.read_table(lake.part(Place("release", detector.name)))
         current = pq.read_table(lake.part(Place("scores", detector.name, work.day)))
-        result = drift(detector.name, work.day, reference, current, detector.features)
+        features = feature_names(detector)
+        result = drift(detector.name, work.day, reference, current, features)
         rendered = render_drift(
             result, reference, current, settings.reports / detector.name, settings.workspace
         )

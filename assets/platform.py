@@ -13,6 +13,7 @@ from assets import (
     parsing,
     releases,
     scoring,
+    slow,
     templates,
     training,
     warehouse,
@@ -31,7 +32,7 @@ from whetstone.lineage import build_graph
 from whetstone.planning import Plan
 from whetstone.settings import Settings
 
-_LAYERS = (parsing, golden, templates, features, training, scoring, monitoring, warehouse)
+_LAYERS = (parsing, golden, templates, features, slow, training, scoring, monitoring, warehouse)
 
 
 def open_factory(settings: Settings) -> Factory:
@@ -53,7 +54,7 @@ def definitions(factory: Factory) -> dg.Definitions:
             *_roots(factory),
             *(asset for layer in _LAYERS for asset in layer.build(factory)),
         ],
-        sensors=[automation.sensor(factory)],
+        sensors=[automation.sensor(factory), releases.environments_sensor(factory)],
         schedules=[releases.renewal()],
         resources=vars(stores(factory.settings)),
         executor=dg.in_process_executor,

@@ -1,10 +1,7 @@
 """Layers `scores` and `alerts`: the champion on a day's events."""
 
-import hashlib
 import math
-from dataclasses import asdict
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import dagster as dg
 import pyarrow as pa
@@ -18,11 +15,11 @@ from whetstone.catalog.validation import entity_columns
 from whetstone.engine import open_engine
 from whetstone.lake import Place
 from whetstone.lineage import ALERTS
-from whetstone.scoring.explain import Contribution
+from whetstone.scoring.alerts import MOST_TEXT, alert_id, explanation
+from whetstone.scoring.history import lake_history
 from whetstone.scoring.run import BundleScorer, alerts_of
 from whetstone.sql import literal
 
-_MOST_TEXT = 200  # characters of a log's text in an explanation
 _SHOWN = 10
 _RAREST = ("alert", "detector", "environment", "unit", "a day", "why")
 
@@ -48,7 +45,9 @@ def _scores(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
             f"(SELECT * FROM read_parquet({literal(str(events))}) WHERE environment IN ({names}))"
         )
         with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
-            scored = scorer.score_events(connection, relation)
+            views = catalog.feature_views
+            history = lake_history(connection, lake, views, scorer.slow, work.day)
+            scored = scorer.score_events(connection, relation, history)
             connection.register("scored", scored)
             connection.execute("CREATE TEMP TABLE scores AS FROM scored")
             content = staged.write(connection, "scores")
@@ -163,7 +162,7 @@ def alerts_from(scorer: BundleScorer, rows: pa.Table, units: int) -> list[Alert]
         per_day = calibration.many_a_day(rows["score"].to_numpy(), units).tolist()
     return [
         Alert(
-            alert_id=_alert_id(scorer.detector.name, row),
+            alert_id=alert_id(scorer.view, scorer.detector.name, row),
             detector=scorer.detector.name,
             model_version=row["model_version"],
             environment=row["environment"],
@@ -174,23 +173,11 @@ def alerts_from(scorer: BundleScorer, rows: pa.Table, units: int) -> list[Alert]
             event_timestamp=row["event_timestamp"],
             score=row["score"],
             threshold=row["threshold"],
-            explanation=[_part(contribution) for contribution in why],
+            explanation=explanation(why),
             per_day=rarity,
         )
         for row, why, rarity in zip(rows.to_pylist(), explanations, per_day, strict=True)
     ]
-
-
-def _part(contribution: Contribution) -> dict[str, Any]:
-    """A contribution as the case store keeps it; only sequences have positions, only ensembles
-    members."""
-    part = asdict(contribution)
-    for name in ("position", "member"):
-        if part[name] is None:
-            del part[name]
-    if isinstance(contribution.value, str):
-        part["value"] = contribution.value[:_MOST_TEXT]
-    return part
 
 
 def _rarest(alerts: list[Alert]) -> dg.TableMetadataValue:
@@ -203,7 +190,7 @@ def _rarest(alerts: list[Alert]) -> dg.TableMetadataValue:
                     "alert": alert.alert_id,
                     "detector": alert.detector,
                     "environment": alert.environment,
-                    "unit": alert.unit[:_MOST_TEXT],
+                    "unit": alert.unit[:MOST_TEXT],
                     "a day": "" if alert.per_day is None else f"{alert.per_day:.3g}",
                     "why": alert.why(),
                 }
@@ -212,13 +199,6 @@ def _rarest(alerts: list[Alert]) -> dg.TableMetadataValue:
         ],
         dg.TableSchema([dg.TableColumn(name) for name in _RAREST]),
     )
-
-
-def _alert_id(detector: str, row: dict[str, Any]) -> str:
-    """The same unit keeps its alert, whichever model version finds it."""
-    at: datetime = row["event_timestamp"]
-    identity = "\x1f".join((detector, row["environment"], row["unit"], at.isoformat()))
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def _table(alerts: list[Alert]) -> pa.Table:

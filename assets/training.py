@@ -1,5 +1,6 @@
 """Layers `training_set`, `model`, `evaluation` and `release`: from examples to a signed release."""
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -8,10 +9,11 @@ import pyarrow.parquet as pq
 
 from assets.cards import bullets, model_card, shown
 from assets.factory import Factory, Look, Made, Work
-from assets.golden import EVENTS
+from assets.slow import golden_files, online_export
 from detectors import trains_with_torch
-from whetstone.catalog.catalog_pb2 import Definitions, Detector
+from whetstone.catalog.catalog_pb2 import Detector
 from whetstone.catalog.families import families_of
+from whetstone.catalog.slow import feature_names
 from whetstone.catalog.templated import reads_templates
 from whetstone.catalog.validation import entity_columns
 from whetstone.champions import record_champion
@@ -20,7 +22,9 @@ from whetstone.engine import open_engine
 from whetstone.lake import Lake, Place
 from whetstone.parsing.templates import TemplateDictionary
 from whetstone.releases import Bundle, pack, stamp, unpack
+from whetstone.releases.bounds import BOUNDS
 from whetstone.scoring.calibration import CALIBRATION
+from whetstone.scoring.history import History, golden_windows
 from whetstone.sql import literal
 
 BUNDLE = "bundle.tar"
@@ -49,22 +53,17 @@ def _training_set(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
     catalog = factory.catalog
 
     def make(work: Work) -> Made:
-        from feature_repo.store import apply, training_frame
+        from feature_repo.store import apply, slow_frame, training_frame
 
         lake = work.stores.lake
         store = work.stores.features.open()
-        apply(
-            store,
-            Definitions(
-                sources=catalog.sources.values(),
-                feature_views=catalog.feature_views.values(),
-                golden_datasets=catalog.golden_datasets.values(),
-                detectors=catalog.detectors.values(),
-            ),
-            lake.root,
-        )
+        apply(store, catalog.definitions, lake.root)
         spine = pq.read_table(lake.part(Place("golden", detector.golden_dataset)))
         table = training_frame(store, detector.name, spine)
+        if detector.slow:
+            slow = slow_frame(store, detector.name, spine)
+            for name in feature_names(detector)[len(detector.features) :]:
+                table = table.append_column(name, slow[name])
         with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
             connection.register("joined", table)
             connection.execute("CREATE TEMP TABLE training_set AS FROM joined")
@@ -72,7 +71,7 @@ def _training_set(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
             manifest = work.commit(staged, content.version, content.rows)
         return Made(
             manifest,
-            {"dagster/row_count": content.rows, "features": len(detector.features)},
+            {"dagster/row_count": content.rows, "features": len(feature_names(detector))},
         )
 
     return factory.asset(
@@ -124,6 +123,7 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
                     "metrics": facts["metrics"]["test"],
                     "counts": facts["counts"],
                     CALIBRATION: facts[CALIBRATION],
+                    BOUNDS: facts[BOUNDS],
                 },
                 model_card=model_card(detector, facts),
             )
@@ -166,7 +166,7 @@ def _continued(work: Work, detector: Detector) -> Bundle | None:
     (known,) = champion.definitions.detectors
     alike = all(
         getattr(known, one) == getattr(detector, one)
-        for one in ("features", "golden_dataset", detector.WhichOneof("family"))
+        for one in ("features", "slow", "golden_dataset", detector.WhichOneof("family"))
     )
     return champion if alike else None
 
@@ -274,10 +274,14 @@ def _release(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
         lake = work.stores.lake
         packed = (lake.directory(Place("model", detector.name)) / BUNDLE).read_bytes()
         bundle = unpack(packed)
+        if online := online_export(work, bundle):
+            bundle = stamp(replace(bundle, online=online))
+            packed = pack(bundle)
         version = bundle.manifest["version"]
         releases = work.stores.releases.open()
         before = releases.champion(detector.name)
         releases.publish(packed, detector.name, version)
+        releases.publish_environments(factory.catalog.environments.values())
         training_set = pq.read_table(lake.part(Place("training_set", detector.name)))
         manifest = record_champion(lake, bundle, training_set, work.manifest(version, 0))
         return Made(
@@ -314,12 +318,20 @@ def _paired(
 
     lake = work.stores.lake
     training_set = lake.part(Place("training_set", detector.name))
-    events = lake.directory(Place("golden", detector.golden_dataset)) / EVENTS
+    golden = golden_files(lake, detector)
     new, old = BundleScorer(challenger), BundleScorer(champion)
     if entity_columns(new.view) != entity_columns(old.view):
         return {"test": None, "verdicts": None}
     with open_engine(lake.root) as connection:
-        scored = old.score_events(connection, f"read_parquet({literal(str(events))})")
+        views = factory.catalog.feature_views
+        windows = {
+            slow.online: golden_windows(connection, lake, views, slow, golden) for slow in old.slow
+        }
+        scored = old.score_events(
+            connection,
+            f"read_parquet({literal(str(golden.events))})",
+            History(connection, windows),
+        )
         connection.register("champion", scored)
         keys = ", ".join(_KEYS)
         joined = connection.sql(
@@ -331,7 +343,7 @@ def _paired(
     pairs: dict[str, Any] = {}
     for name in ("test", "verdicts"):
         rows = joined.filter(pa.compute.equal(joined["split"], name))  # pyright: ignore
-        split = Split.of(rows, name, detector.features)
+        split = Split.of(rows, name, feature_names(detector))
         pairs[name] = (
             PairedScores(
                 split.positive,

@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 
 from detectors import family_of
 from detectors.evaluation.baselines import Ceiling, baselines, duplicate_share, oracle_ceiling
+from detectors.evaluation.bounds import bounds
 from detectors.evaluation.calibration import calibrate
 from detectors.evaluation.metrics import Metrics, choose_threshold, evaluate
 from detectors.interface import Examples, Model, Training
 from whetstone.catalog import catalog_pb2
+from whetstone.catalog.slow import feature_names
 from whetstone.errors import InputError, TrainingError
+from whetstone.releases.bounds import BOUNDS, Bounds
 from whetstone.scoring.calibration import CALIBRATION, Calibration
 
 SPLITS = ("train", "validation", "test", "verdicts")
@@ -42,6 +45,7 @@ class Trained:
         counts: by split, `n` and `positives`.
         duplicate_share: share of test examples whose very feature values occur in training.
         calibration: how many benign validation examples reach a score.
+        bounds: how its scores are distributed, for comparison in service.
         features: the features.
         seed: of training and bootstrap.
     """
@@ -54,6 +58,7 @@ class Trained:
     counts: dict[str, dict[str, int]]
     duplicate_share: float
     calibration: Calibration
+    bounds: Bounds
     features: tuple[str, ...]
     seed: int
 
@@ -67,6 +72,7 @@ class Trained:
             "counts": self.counts,
             "duplicate_share": self.duplicate_share,
             CALIBRATION: self.calibration.to_dict(),
+            BOUNDS: self.bounds.to_dict(),
             "seed": self.seed,
         }
 
@@ -92,7 +98,7 @@ def train(
     """
     seed, say = training.seed, training.say
     family = family_of(detector)
-    splits = {split: Split.of(training_set, split, detector.features) for split in SPLITS}
+    splits = {split: Split.of(training_set, split, feature_names(detector)) for split in SPLITS}
     learned, chosen, judged = (splits[name].examples for name in ("train", "validation", "test"))
     say(f"{detector.name}: fitting {len(learned)} examples of {len(learned.names)} features")
     model = family.fit(learned, training)
@@ -110,16 +116,17 @@ def train(
         budget = point.max_false_positive_rate
         threshold = choose_threshold(benign_scores, budget)
     say(f"{detector.name}: judging {len(judged)} test examples")
-    metrics = {
-        name: splits[name].judge(model.score(splits[name].examples.units), threshold, seed)
+    scores = {
+        name: model.score(splits[name].examples.units)
         for name in ("test", "validation", "verdicts")
         if name == "test" or len(splits[name].examples)
     }
+    calibration = calibrate(benign_scores)
     say(f"{detector.name}: judging the baselines")
     return Trained(
         model=model,
         threshold=threshold,
-        metrics=metrics,
+        metrics={name: splits[name].judge(each, threshold, seed) for name, each in scores.items()},
         baselines=_judged_baselines(learned, benign, splits["test"], budget, seed),
         ceiling=oracle_ceiling(judged.units, splits["test"].positive),
         counts={
@@ -127,7 +134,8 @@ def train(
             for name, split in splits.items()
         },
         duplicate_share=duplicate_share(learned.units, judged.units),
-        calibration=calibrate(benign_scores),
+        calibration=calibration,
+        bounds=bounds(benign_scores, scores["test"], threshold, calibration),
         features=learned.names,
         seed=seed,
     )

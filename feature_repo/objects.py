@@ -10,14 +10,19 @@ training would let two trainings at once read each other's examples, and would n
 Feast's lineage. The feature service of a detector is its training contract: exactly its features,
 from the view of its golden dataset. What a scorer looks up online is `<view>:<feature>`.
 
+Slow features of a detector are joined as of another moment, the start of the unit, and so have a
+service of their own, `<detector>__slow`, over `<view>__slow__<detector>`, the history of its
+examples. Online they are in `<view>__<hash>`: the hash is that of their definitions, so that a
+model never gets values that were made by others than it was trained with.
+
 Every object carries the tag `definition_sha256`, the hash of all that it was made from: Feast's own
 comparison does not see a changed SQL expression.
 """
 
 import glob
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -28,6 +33,7 @@ from feast.types import Array, Bool, FeastType, Float32, Float64, Int32, Int64, 
 from feast.types import UnixTimestamp as Timestamp
 
 from whetstone.catalog import catalog_pb2
+from whetstone.catalog.slow import Slow, slow_of
 from whetstone.catalog.validation import entity_columns, event_columns, seconds_of
 from whetstone.errors import CatalogError
 
@@ -51,6 +57,7 @@ _TYPES: dict[str, FeastType] = {
     "DOUBLE[]": Array(Float64),
 }
 _INSTANT = timedelta(microseconds=1)
+_FOR_EVER = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ def feast_objects(definitions: catalog_pb2.Definitions, lake: Path) -> FeastObje
     entities = {entity.name: entity for part in parts for entity in part.entities}
     views: dict[str, FeatureView] = {}
     for part in parts:
-        days = f"{glob.escape(str(lake))}/features/{part.view.name}/*/part.parquet"
+        days = _days_of(part.view, lake)
         _add(views, _feature_view(part, part.view.name, days, online=True))
     for dataset in definitions.golden_datasets:
         examples = str(lake / "golden_features" / dataset.name / "part.parquet")
@@ -95,12 +102,33 @@ def feast_objects(definitions: catalog_pb2.Definitions, lake: Path) -> FeastObje
         _feature_service(detector, views[golden_view_name(datasets[detector.golden_dataset])])
         for detector in definitions.detectors
     ]
+    for detector in definitions.detectors:
+        unit = by_name[datasets[detector.golden_dataset].feature_view].view
+        slows = slow_of(detector, sources[unit.source], definitions.feature_views)
+        for slow in slows:
+            part = by_name[slow.view.name].only(slow.features)
+            history = _feature_view(
+                part, *_history(detector, slow, lake), online=False, ttl=slow.max_age
+            )
+            _add(views, history)
+            if slow.online not in views:
+                days = _days_of(slow.view, lake)
+                views[slow.online] = _feature_view(
+                    part, slow.online, days, online=True, ttl=_FOR_EVER
+                )
+        if slows:
+            services.append(_slow_service(detector, slows, views))
     return FeastObjects(tuple(entities.values()), tuple(views.values()), tuple(services))
 
 
 def golden_view_name(dataset: catalog_pb2.GoldenDataset) -> str:
     """Name of the Feast view that reads the features of a golden dataset's examples."""
     return f"{dataset.feature_view}__{dataset.name}"
+
+
+def slow_service_name(detector: str) -> str:
+    """Name of the feature service with a detector's slow features."""
+    return f"{detector}__slow"
 
 
 def time_to_live(view: catalog_pb2.FeatureView) -> timedelta:
@@ -142,6 +170,12 @@ class _ViewParts:
         entities = [_entity(view, name, kind) for name, kind in keys.items()]
         return cls(view, tuple(entities), tuple(fields))
 
+    def only(self, features: Sequence[str]) -> "_ViewParts":
+        """The same with some of the features, in their order."""
+        fields = {field.name: field for field in self.schema}
+        kept = (*(entity.join_key for entity in self.entities), *features)
+        return replace(self, schema=tuple(fields[name] for name in kept))
+
 
 def _entity(view: catalog_pb2.FeatureView, column: str, kind: str) -> Entity:
     # Sources may give one column different types; an entity has one.
@@ -154,9 +188,21 @@ def _entity(view: catalog_pb2.FeatureView, column: str, kind: str) -> Entity:
     )
 
 
-def _feature_view(part: _ViewParts, name: str, path: str, *, online: bool) -> FeatureView:
+def _days_of(view: catalog_pb2.FeatureView, lake: Path) -> str:
+    return f"{glob.escape(str(lake))}/features/{view.name}/*/part.parquet"
+
+
+def _history(detector: catalog_pb2.Detector, slow: Slow, lake: Path) -> tuple[str, str]:
+    """Name and file of the windows that a detector's examples are joined with."""
+    file = lake / "slow_features" / detector.name / f"{slow.view.name}.parquet"
+    return f"{slow.view.name}__slow__{detector.name}", str(file)
+
+
+def _feature_view(
+    part: _ViewParts, name: str, path: str, *, online: bool, ttl: timedelta | None = None
+) -> FeatureView:
     view = part.view
-    ttl = time_to_live(view)
+    ttl = time_to_live(view) if ttl is None else ttl
     made_from = _sha256(
         name,
         path,
@@ -201,6 +247,27 @@ def _feature_service(detector: catalog_pb2.Detector, view: FeatureView) -> Featu
             "golden_dataset": detector.golden_dataset,
             DEFINITION_TAG: made_from,
         },
+    )
+
+
+def _slow_service(
+    detector: catalog_pb2.Detector, slows: Sequence[Slow], views: Mapping[str, FeatureView]
+) -> FeatureService:
+    projections: list[FeatureView] = []
+    for slow in slows:
+        history = views[f"{slow.view.name}__slow__{detector.name}"]
+        projections.append(cast(FeatureView, history.with_name(slow.view.name)))
+    made_from = _sha256(
+        *(f"{slow.online} {slow.max_age}" for slow in slows),
+        detector.SerializeToString(deterministic=True),
+    )
+    return FeatureService(
+        name=slow_service_name(detector.name),
+        description=f"Slow features of {detector.display_name or detector.name}, as of the start"
+        " of a unit",
+        owner=", ".join(detector.owners),
+        features=[*projections],
+        tags={**detector.tags, "detector": detector.name, DEFINITION_TAG: made_from},
     )
 
 

@@ -11,16 +11,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 import yaml
-from feast import Entity, FeatureService, FeatureStore, FeatureView, Project, RepoConfig
+from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, Project, RepoConfig
 from feast.data_source import DataSource
 from feast.errors import FeatureServiceNotFoundException
+from feast.feature_view_projection import FeatureViewProjection
 from feast.types import from_feast_to_pyarrow_type
 from sqlalchemy.engine import make_url
 
-from feature_repo.objects import DEFINITION_TAG, FeastObjects, feast_objects
+from feature_repo.objects import (
+    DEFINITION_TAG,
+    FeastObjects,
+    feast_objects,
+    slow_service_name,
+)
 from whetstone.catalog.catalog_pb2 import Definitions
 from whetstone.errors import InputError, NotReadyError
 from whetstone.settings import settings
@@ -54,6 +61,8 @@ def open_store(home: Path) -> FeatureStore:
     for part in ("registry", "online_store"):
         path = Template(configuration[part]["path"])
         configuration[part]["path"] = path.substitute(WHETSTONE_HOME=home)
+    if url := settings().online_store:
+        configuration["online_store"] = _redis(url)
     configuration["offline_store"] |= {
         "memory_limit": settings().memory_limit,
         "threads": settings().threads,
@@ -124,13 +133,66 @@ def training_frame(store: FeatureStore, detector_name: str, spine: pa.Table) -> 
     frame = spine
     for projection in service.feature_view_projections:
         for field in projection.features:
-            kind = from_feast_to_pyarrow_type(field.dtype)
-            try:
-                column = joined[field.name].cast(kind)
-            except pa.ArrowInvalid as error:
-                raise InputError(f"{projection.name}:{field.name} as {kind}: {error}") from error
-            frame = frame.append_column(field.name, column)
+            frame = frame.append_column(field.name, _typed(joined[field.name], projection, field))
     return frame
+
+
+def slow_frame(store: FeatureStore, detector_name: str, units: pa.Table) -> pa.Table:
+    """The slow features of a detector for units of its examples, as of the units' start.
+
+    Args:
+        store: from `open_store`, after `apply`.
+        detector_name: name of a detector that has slow features.
+        units: a row a unit: `environment`, the entity columns and `unit_start` (UTC).
+
+    Returns:
+        The slow features as `<view>__<feature>`, in the detector's order and with their declared
+        types; a row a unit.
+
+    Raises:
+        InputError: the units lack a column.
+        NotReadyError: the history of the examples is not in the lake yet.
+    """
+    store.refresh_registry()
+    service = store.get_feature_service(slow_service_name(detector_name))
+    views = [store.get_feature_view(p.name) for p in service.feature_view_projections]
+    keys = dict.fromkeys(column.name for view in views for column in view.entity_columns)
+    spine = units.select([*keys, "unit_start"]).rename_columns([*keys, "event_timestamp"])
+    joined = store.get_historical_features(
+        entity_df=spine, features=service, full_feature_names=True
+    ).to_arrow()
+    columns: dict[str, pa.ChunkedArray] = {}
+    for projection in service.feature_view_projections:
+        for field in projection.features:
+            name = f"{projection.name_to_use()}__{field.name}"
+            columns[name] = _typed(joined[name], projection, field)
+    return pa.table(columns)
+
+
+def _typed(
+    column: pa.ChunkedArray, projection: FeatureViewProjection, field: Field
+) -> pa.ChunkedArray:
+    kind = from_feast_to_pyarrow_type(field.dtype)
+    try:
+        return column.cast(kind)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{projection.name}:{field.name} as {kind}: {error}") from error
+
+
+def _redis(url: str) -> dict[str, str]:
+    """Feast's configuration of a Redis that an URL names."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise InputError(f"WHETSTONE_ONLINE_STORE: {url!r} is not redis://HOST:PORT/DATABASE")
+    options = {
+        "db": parts.path.strip("/") or "0",
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "ssl": "true" if parts.scheme == "rediss" else "",
+    }
+    given = [f"{name}={value}" for name, value in options.items() if value]
+    address = f"{parts.hostname}:{parts.port or 6379}"
+    return {"type": "redis", "connection_string": ",".join([address, *given])}
 
 
 def _apply_difference(store: FeatureStore, wanted: FeastObjects) -> Applied:

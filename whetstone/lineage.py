@@ -3,8 +3,9 @@
 The Dagster assets, the plan of what re-runs and `whetstone status` are all derived from it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import Enum
 
 from whetstone.catalog import Catalog
@@ -17,6 +18,7 @@ from whetstone.catalog.hashes import (
     used_hash,
     view_hash,
 )
+from whetstone.catalog.slow import Slow
 from whetstone.catalog.templated import has_templates, reads_templates
 from whetstone.lake import version_of
 from whetstone.parsing.templates_masks import MASKING
@@ -43,12 +45,22 @@ class Input:
         follow: when its change matters.
         gated: its gate must have passed, as its manifest says.
         optional: what cannot be made is left out; else the asset cannot be made without it.
+        days_before: of a daily input: how many of the days before are read as well, as far as
+            they exist.
     """
 
     asset: str
     follow: Follow = Follow.CONTENT
     gated: bool = False
     optional: bool = False
+    days_before: int = 0
+
+    def days(self, day: str) -> Sequence[str]:
+        """The days of a daily input that a day is made from, ascending."""
+        if not self.days_before:
+            return (day,)
+        last = date.fromisoformat(day)
+        return [(last - timedelta(n)).isoformat() for n in range(self.days_before, -1, -1)]
 
 
 @dataclass(frozen=True)
@@ -211,12 +223,18 @@ def _of_detector(
     dataset = catalog.golden_datasets[detector.golden_dataset]
     source = catalog.source_of(dataset)
     view = catalog.view_of(dataset)
-    used = used_hash(source, view, detector)
+    used = used_hash(source, view, detector, catalog.feature_views.values())
+    slow = catalog.slow_of(detector)
+    yield from _of_slow_features(detector, slow)
     yield Node(
         f"training_set/{name}",
         False,
-        version_of(*sorted(detector.features)),
-        (Input(f"golden/{dataset.name}"), Input(f"golden_features/{dataset.name}")),
+        version_of(*sorted(detector.features), *(f"{s.names} {s.max_age}" for s in slow)),
+        (
+            Input(f"golden/{dataset.name}"),
+            Input(f"golden_features/{dataset.name}"),
+            *([Input(f"slow_features/{name}")] if slow else ()),
+        ),
     )
     yield Node(
         f"model/{name}",
@@ -227,19 +245,52 @@ def _of_detector(
         (Input(f"training_set/{name}"),),
     )
     yield Node(f"evaluation/{name}", False, "", (Input(f"model/{name}"),))
-    yield Node(f"release/{name}", False, "", (Input(f"evaluation/{name}", gated=True),))
+    # A release takes along what is online when it is made; newer windows make no newer release.
+    online = [Input(f"online/{name}", Follow.AFTER, optional=True)] if slow else []
+    yield Node(f"release/{name}", False, "", (Input(f"evaluation/{name}", gated=True), *online))
     serviced = [e.name for e in catalog.environments.values() if name in e.detectors]
     yield Node(
         f"scores/{name}",
         True,
         version_of(*serviced),
-        (Input(f"parsed/{source.name}"), Input(f"release/{name}", Follow.LATEST)),
+        (
+            Input(f"parsed/{source.name}"),
+            *(
+                Input(f"features/{s.view.name}", optional=True, days_before=s.days_before)
+                for s in slow
+            ),
+            Input(f"release/{name}", Follow.LATEST),
+        ),
     )
     yield Node(
         f"drift/{name}",
         True,
         "",
         (Input(f"scores/{name}"), Input(f"release/{name}", Follow.LATEST)),
+    )
+
+
+def _of_slow_features(detector: Detector, slow: Sequence[Slow]) -> Iterable[Node]:
+    """The history of a detector's examples, and what scorers look up."""
+    if not slow:
+        return
+    dataset, version = detector.golden_dataset, version_of(*(s.online for s in slow))
+    features = [f"features/{s.view.name}" for s in slow]
+    yield Node(
+        f"slow_features/{detector.name}",
+        False,
+        version_of(version, *(s.max_age for s in slow)),
+        # Where the history lies of units that verdicts are about.
+        (
+            Input(f"golden/{dataset}"),
+            *(Input(each, Follow.AFTER, optional=True) for each in features),
+        ),
+    )
+    yield Node(
+        f"online/{detector.name}",
+        False,
+        version,
+        tuple(Input(each, optional=True) for each in features),
     )
 
 

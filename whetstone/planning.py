@@ -176,7 +176,7 @@ class _Planner:
         if not self._graph.is_daily(asset):
             state = self._states[asset, None]
         elif day is not None:
-            state = self._state_of_day(asset, day)
+            state = _together({self._state_of_day(asset, each) for each in source.days(day)})
         else:
             state = self._state_of_whole(asset)
         if source.gated and state is _State.FRESH:
@@ -193,10 +193,7 @@ class _Planner:
     def _state_of_whole(self, asset: str) -> _State:
         if asset not in self._wholes:
             days = self._existing_days(asset)
-            states = {self._state_of_day(asset, day) for day in days}
-            # A day that is stuck for ever keeps nothing back that all days together make.
-            by_weight = (_State.WAITS, _State.RUN, _State.FRESH, _State.STUCK)
-            self._wholes[asset] = next((s for s in by_weight if s in states), _State.MISSING)
+            self._wholes[asset] = _together({self._state_of_day(asset, day) for day in days})
         return self._wholes[asset]
 
     def _runs(self, wanted: Sequence[Key]) -> Iterable[Run]:
@@ -228,8 +225,9 @@ class _Planner:
             for source in self._graph.nodes[asset].inputs:
                 elsewhere = wanted.get(source.asset, set())
                 same_days = daily and self._graph.is_daily(source.asset)
-                needed = elsewhere.intersection(days) if same_days else elsewhere
-                if needed and source.asset not in kept:
+                read = {each for day in days for each in source.days(day)} if same_days else None
+                needed = elsewhere if read is None else elsewhere & read
+                if needed and (source.asset not in kept or not needed <= {None, *days}):
                     break
             else:
                 kept.add(asset)
@@ -252,6 +250,15 @@ class _Planner:
     def _ordered(self, assets: Iterable[str]) -> list[str]:
         chosen = set(assets)
         return [asset for asset in self._graph.nodes if asset in chosen]
+
+
+def _together(states: set[_State]) -> _State:
+    """The state of several days of an input.
+
+    A day that is stuck for ever keeps nothing back that all days together make.
+    """
+    by_weight = (_State.WAITS, _State.RUN, _State.FRESH, _State.STUCK)
+    return next((state for state in by_weight if state in states), _State.MISSING)
 
 
 def _missing(states: Sequence[tuple[Input, _State]]) -> str:

@@ -8,6 +8,8 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+# Installed from a wheel there is no project: nothing is to lie among the packages.
+_HERE = PROJECT_ROOT if (PROJECT_ROOT / "pyproject.toml").exists() else Path()
 
 
 class Settings(BaseSettings):
@@ -18,15 +20,24 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WHETSTONE_")
 
-    home: Path = Field(PROJECT_ROOT / ".whetstone", description="All state of the platform")
-    catalog: Path = Field(PROJECT_ROOT / "catalog", description="The definitions")
+    home: Path = Field(_HERE / ".whetstone", description="All state of the platform")
+    catalog: Path = Field(_HERE / "catalog", description="The definitions")
     case_store_url: str = Field(
         "", description="SQLAlchemy URL of alerts and verdicts; empty: SQLite under home"
+    )
+    online_store: str = Field(
+        "", description="redis://HOST:PORT/DATABASE of Feast's online store; empty: SQLite in home"
     )
     reports_url: str = Field(
         "http://127.0.0.1:3001", description="Where `whetstone up` serves the report files"
     )
     dashboards_url: str = Field("http://127.0.0.1:8000", description="Where evidently ui answers")
+    triage_host: str = Field(
+        "127.0.0.1", description="Where the platform's API answers; elsewhere only with tokens"
+    )
+    triage_tokens: Path | None = Field(
+        None, description="File of the API's tokens: a line `ENVIRONMENT TOKEN` each"
+    )
     memory_limit: str = Field("4GB", description="DuckDB's memory limit per connection")
     threads: int = Field(0, description="DuckDB's threads per connection; 0: one per core")
     max_line_bytes: int = Field(1 << 20, description="Longer raw lines are rejected")

@@ -79,6 +79,8 @@ class Versions:
             if source.follow is Follow.PRESENCE:
                 return "present" if self._ledger.days(asset) else None
             return self._all_days(asset)
+        if day is not None and source.days_before and self._graph.is_daily(asset):
+            return self._of_days(asset, source.days(day))
         made = self._ledger.made(asset, day if self._graph.is_daily(asset) else None)
         if made is not None and source.follow is Follow.PRESENCE:
             return "present"
@@ -86,7 +88,10 @@ class Versions:
 
     def _all_days(self, asset: str) -> str | None:
         if asset not in self._of_all_days:
-            made = {day: self._ledger.made(asset, day) for day in self._ledger.days(asset)}
-            versions = [f"{day}={m.version}" for day, m in made.items() if m is not None]
-            self._of_all_days[asset] = version_of(*versions) if versions else None
+            self._of_all_days[asset] = self._of_days(asset, self._ledger.days(asset))
         return self._of_all_days[asset]
+
+    def _of_days(self, asset: str, days: Sequence[str]) -> str | None:
+        made = {day: self._ledger.made(asset, day) for day in days}
+        versions = [f"{day}={m.version}" for day, m in made.items() if m is not None]
+        return version_of(*versions) if versions else None

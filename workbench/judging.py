@@ -12,6 +12,7 @@ from whetstone.golden import label_units
 from whetstone.labels import read_labels
 from whetstone.parsing import Parsed, RawFile, parse_files
 from whetstone.releases import Repository
+from whetstone.scoring.history import own_history
 from whetstone.scoring.run import BundleScorer
 from whetstone.settings import settings
 
@@ -44,7 +45,9 @@ def evaluate_file(detector: str, file: Path, labels: Path, day: str) -> dict[str
             day,
             settings().max_line_bytes,
         )
-        connection.register("scored", scorer.score_events(connection, "events"))
+        # What the file itself tells about earlier windows is all that is known of them.
+        history = own_history(connection, scorer.slow, "events")
+        connection.register("scored", scorer.score_events(connection, "events", history))
         connection.execute(
             "CREATE TEMP TABLE units AS SELECT *, row_number() OVER () AS example FROM scored"
         )

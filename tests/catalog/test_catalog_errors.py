@@ -113,6 +113,13 @@ def errors_are(definition: str) -> tuple[str, str]:
                 ":2: time_zone:",
                 "Europe/Oslo",
             ),
+            (
+                "channel",
+                ENVIRONMENT,
+                ("sources", 'channel: "nightly" sources'),
+                ":2: channel:",
+                "stable, canary",
+            ),
             ("no source", VIEW, ('"web"', '"www"'), ":2: source:", "'www'"),
             ("no unit", EVENTS, ('event { entity: "client" }', ""), ":1: unit:", "window"),
             ("entity", VIEW, ('"client"', '"host"'), ":3: window.entity[0]:", "'host'"),
@@ -177,6 +184,19 @@ def test_a_mistake_is_named_with_file_line_and_field(
 ) -> None:
     problems = problems_of(tmp_path, {file: change})
     assert any(line.startswith(f"{file}{where}") and what in line for line in problems), problems
+
+
+def test_only_units_that_grow_can_alert_early(tmp_path: Path) -> None:
+    early = DETECTOR, ('features: "requests"', 'features: "requests"\nearly: true')
+    load_catalog(write_catalog(tmp_path / "windows", dict([early])))
+    events = {
+        GOLDEN: ("web_5m", "web_request"),
+        DETECTOR: ('features: "requests"\nfeatures: "errors"', 'features: "failed"\nearly: true'),
+    }
+
+    (problem,) = problems_of(tmp_path / "events", events)
+
+    assert problem.startswith(f"{DETECTOR}:4: early: an event is complete at once")
 
 
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:

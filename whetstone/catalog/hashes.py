@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from whetstone.catalog.catalog_pb2 import Detector, Expression, Feature, FeatureView, Field, Source
 from whetstone.catalog.expressions import parse_expression
 from whetstone.catalog.templated import reads_templates
-from whetstone.catalog.validation import entity_columns
+from whetstone.catalog.units import entity_columns
 
 _FOR_PEOPLE = ("display_name", "description", "owners", "tags", "samples", "max_reject_rate")
 
@@ -54,15 +54,29 @@ def view_hash(view: FeatureView, features: Iterable[str] | None = None) -> str:
     )
 
 
-def used_hash(source: Source, view: FeatureView, detector: Detector) -> str:
-    """What a detector uses of its source and view: its features and the fields that they read."""
+def used_hash(
+    source: Source, view: FeatureView, detector: Detector, views: Iterable[FeatureView] = ()
+) -> str:
+    """What a detector uses of its source and views: its features and the fields that they read.
+
+    `views` are where its slow features are looked up.
+    """
+    own = features_hash(source, view, detector.features)
+    by_name = {each.name: each for each in views}
+    slow = [features_hash(source, by_name[s.view], s.features) for s in detector.slow]
+    return _hash(own, *slow) if slow else own
+
+
+def features_hash(source: Source, view: FeatureView, features: Iterable[str]) -> str:
+    """What some features of a view mean, with the fields of events that they read."""
+    wanted = set(features)
     fields = set(entity_columns(view))
     for feature in view.features:
-        if feature.name in detector.features:
+        if feature.name in wanted:
             fields |= parse_expression(feature.definition).columns
-    if reads_templates(source, view, detector.features):
+    if reads_templates(source, view, wanted):
         fields.add(source.message)
-    return _hash(source_hash(source, fields), view_hash(view, detector.features))
+    return _hash(source_hash(source, fields), view_hash(view, wanted))
 
 
 def message_field_hash(source: Source) -> str:

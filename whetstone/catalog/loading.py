@@ -14,6 +14,7 @@ from whetstone.catalog.catalog_pb2 import (
     GoldenDataset,
     Source,
 )
+from whetstone.catalog.slow import Slow, slow_of
 from whetstone.catalog.textproto import Located, M, read_message
 from whetstone.errors import CatalogError, InputError
 
@@ -54,12 +55,32 @@ class Catalog:
         """The source of a golden dataset's raw logs."""
         return self.sources[self.view_of(dataset).source]
 
+    @property
+    def definitions(self) -> Definitions:
+        """All definitions but the environments as one message."""
+        return Definitions(
+            sources=self.sources.values(),
+            feature_views=self.feature_views.values(),
+            golden_datasets=self.golden_datasets.values(),
+            detectors=self.detectors.values(),
+        )
+
+    def slow_of(self, detector: Detector) -> tuple[Slow, ...]:
+        """The slow features of a detector."""
+        if not detector.slow:
+            return ()
+        source = self.source_of(self.golden_datasets[detector.golden_dataset])
+        return slow_of(detector, source, self.feature_views.values())
+
     def needed_by(self, detector: Detector) -> Definitions:
         """The definitions that a detector's bundle carries: all that scoring raw logs takes."""
         dataset = self.golden_datasets[detector.golden_dataset]
         return Definitions(
             sources=[self.source_of(dataset)],
-            feature_views=[self.view_of(dataset)],
+            feature_views=[
+                self.view_of(dataset),
+                *(self.feature_views[slow.view] for slow in detector.slow),
+            ],
             golden_datasets=[dataset],
             detectors=[detector],
         )

@@ -26,8 +26,10 @@ from whetstone.catalog.families import WITH_THRESHOLD, family_problems
 from whetstone.catalog.patterns import group_names
 from whetstone.catalog.rawfields import EVERYWHERE, SYSLOG_FIELDS
 from whetstone.catalog.sandbox import binding_problem, time_zones
+from whetstone.catalog.slow_problems import slow_problems, slow_types
 from whetstone.catalog.templated import TEMPLATE, has_templates
 from whetstone.catalog.textproto import Located
+from whetstone.catalog.units import entity_columns, seconds_of
 from whetstone.errors import CatalogError
 from whetstone.sql import identifier, json_path, literal
 
@@ -36,8 +38,6 @@ _COLUMN = re.compile(r"[1-9]\d{0,3}")
 _KEYS = re.compile(r"[\w@#-]+(?:\.[\w@#-]+)*")
 # The formats whose records are lines unless `record_start` says otherwise.
 _RECORDS_OF_LINES = (CEF, KEY_VALUE, LEEF, LINE, SYSLOG)
-_DURATION = re.compile(r"([1-9]\d*)(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _FEATURE_TYPES = frozenset(
     (
         *("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "VARCHAR"),
@@ -85,7 +85,7 @@ def check(
     for dataset in golden.values():
         problems += _check_golden(dataset, views)
     for detector in detectors.values():
-        problems += _check_detector(detector, golden, views)
+        problems += _check_detector(detector, golden, views, sources)
     for environment in environments.values():
         problems += _check_environment(environment, sources, detectors)
     return problems
@@ -94,12 +94,6 @@ def check(
 def is_name(text: str) -> bool:
     """Whether a text can name a definition, a field or a feature."""
     return _NAME.fullmatch(text) is not None
-
-
-def seconds_of(duration: str) -> int | None:
-    """Seconds of a duration such as "5m"; None when it is not one."""
-    found = _DURATION.fullmatch(duration)
-    return int(found[1]) * _SECONDS[found[2]] if found else None
 
 
 def instant_of(text: str) -> datetime | None:
@@ -366,6 +360,7 @@ def _check_detector(
     located: Located[Detector],
     golden: Mapping[str, Located[GoldenDataset]],
     views: Mapping[str, Located[FeatureView]],
+    sources: Mapping[str, Located[Source]],
 ) -> Problems:
     detector = located.message
     yield from _check_name(located)
@@ -383,6 +378,16 @@ def _check_detector(
     yield from _check_unique(located, "features", list(detector.features))
     if not detector.features:
         yield located.error("features", "name the features it uses")
+    if view in views and views[view].message.source in sources:
+        unit = views[view].message
+        source = sources[unit.source].message
+        others = {name: other.message for name, other in views.items()}
+        types = event_columns(source)
+        for path, problem in slow_problems(detector, unit, source, types, others):
+            yield located.error(path, problem)
+        known |= slow_types(detector, others)
+        if detector.early and unit.WhichOneof("unit") == "event":
+            yield located.error("early", "an event is complete at once: leave it out")
     for path, problem in family_problems(detector, known):
         yield located.error(path, problem)
     operating_point = detector.operating_point
@@ -419,23 +424,17 @@ def _check_environment(
             "time_zone",
             f"{environment.time_zone!r} is no IANA name; write UTC or one such as Europe/Oslo",
         )
+    if environment.channel not in ("", "stable", "canary"):
+        yield located.error(
+            "channel",
+            f"{environment.channel!r} is no channel; write stable, canary or leave it out",
+        )
 
 
 def event_columns(source: Source) -> dict[str, str]:
     """Name and DuckDB type of every column of a source's events."""
     fields = {field.name: field.data_type for field in source.fields}
     return {**EVENT_COLUMNS, **fields, **({MESSAGE_KEY: "VARCHAR"} if source.message else {})}
-
-
-def entity_columns(view: FeatureView) -> tuple[str, ...]:
-    """The fields that name a view's unit, without the environment."""
-    match view.WhichOneof("unit"):
-        case "event":
-            return tuple(view.event.entity)
-        case "window":
-            return tuple(view.window.entity)
-        case _:
-            return (view.session.key,) if view.session.key else ()
 
 
 def _entity_paths(view: FeatureView) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whetstone.catalog.catalog_pb2 import ADDRESS, HOST, LINE, NOT_PERSONAL, USER, Source
+from whetstone.catalog.catalog_pb2 import ADDRESS, HOST, LINE, NOT_PERSONAL, USER, Detector, Source
 from whetstone.catalog.expressions import parse_expression
 from whetstone.catalog.loading import CatalogFiles
 from whetstone.catalog.patterns import group_names
@@ -26,8 +26,7 @@ def unused_definitions(files: CatalogFiles) -> Iterator[Hint]:
         used = {
             feature
             for detector in files.detectors.values()
-            if _view_of(files, detector.message.golden_dataset) == name
-            for feature in detector.message.features
+            for feature in _features_used(files, detector.message, name)
         }
         names = [feature.name for feature in view.message.features]
         if spare := [feature for feature in names if feature not in used]:
@@ -94,8 +93,10 @@ def _unused_groups(source: Located[Source]) -> Iterator[Hint]:
 
 def _unused_wholes(files: CatalogFiles) -> Iterator[Hint]:
     views = {view.message.source for view in files.feature_views.values()}
+    detectors = [detector.message for detector in files.detectors.values()]
     golden = {dataset.message.feature_view for dataset in files.golden_datasets.values()}
-    trained = {detector.message.golden_dataset for detector in files.detectors.values()}
+    golden |= {slow.view for detector in detectors for slow in detector.slow}
+    trained = {detector.golden_dataset for detector in detectors}
     environments = [environment.message for environment in files.environments.values()]
     landing = {name for environment in environments for name in environment.sources}
     serviced = {name for environment in environments for name in environment.detectors}
@@ -122,6 +123,15 @@ def _unused_whole(
         return
     directory: Path = things[spare[0]].file.parent
     yield Hint(directory, 0, "name", "unused", f"{text}: {listed(spare)}")
+
+
+def _features_used(files: CatalogFiles, detector: Detector, view: str) -> Iterator[str]:
+    """The features of a view that a detector uses."""
+    if _view_of(files, detector.golden_dataset) == view:
+        yield from detector.features
+    for slow in detector.slow:
+        if slow.view == view:
+            yield from slow.features
 
 
 def _view_of(files: CatalogFiles, dataset: str) -> str:

@@ -9,6 +9,7 @@ import duckdb
 from whetstone.catalog import Catalog
 from whetstone.catalog.catalog_pb2 import FeatureView, Source
 from whetstone.catalog.hashes import source_hash, view_hash
+from whetstone.catalog.slow_problems import slow_name
 from whetstone.catalog.templated import reads_templates
 from whetstone.comparing.meaning import (
     DefinitionChange,
@@ -266,10 +267,16 @@ def _retrainings(
             continue
         detector = after.detectors[name]
         view = after.view_of(after.golden_datasets[detector.golden_dataset]).name
+        used = {view: detector.features, **{slow.view: slow.features for slow in detector.slow}}
         changed = None
-        if view in values:
-            differing = {column.column for column in values[view].changed}
-            changed = tuple(feature for feature in detector.features if feature in differing)
+        if values.keys() & used:
+            differing = {(v, column.column) for v in values for column in values[v].changed}
+            changed = tuple(
+                feature if v == view else slow_name(v, feature)
+                for v, features in used.items()
+                for feature in features
+                if (v, feature) in differing
+            )
         retrainings.append(Retraining(name, rerun.certain, rerun.cause, changed))
     return retrainings
 

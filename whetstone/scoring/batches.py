@@ -20,6 +20,7 @@ _ALIGNMENT = 16  # rows; the widest vector registers hold 16 float32
 _BLOCK = 4096  # rows a call; large enough that the call itself costs nothing
 _CELLS = 1 << 16  # positions a call of sequences, which bounds the memory of a graph's inner values
 _SHORTEST = 8
+_SAMPLE = 256  # rows that tell whether rows repeat each other
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,16 +78,17 @@ def batches(tensors: Sequence[Dense | Ragged]) -> Iterator[Batch]:
 def distinct(
     tensors: Sequence[Dense | Ragged],
 ) -> tuple[Sequence[Dense | Ragged], NDArray[np.int64] | None]:
-    """The distinct units of tensors some of which are ragged; sessions repeat each other a lot.
+    """The distinct units of tensors; sessions repeat each other a lot, and so do quiet windows.
 
-    Dense tensors alone are given back as they are: finding equal rows costs more than scoring them.
+    Dense tensors alone are looked at more closely only if a sample of them repeats itself: finding
+    equal rows of numbers would often cost more than scoring them.
 
     Returns:
         The tensors of the distinct units, and (n,) for each unit the number of the distinct one
         that it equals; None where all are distinct.
     """
     if not any(isinstance(tensor, Ragged) for tensor in tensors):
-        return tensors, None
+        return _distinct_rows([np.asarray(tensor) for tensor in tensors])
     seen: dict[tuple[bytes, ...], int] = {}
     equals = np.empty(len(tensors[0]), dtype=np.int64)
     first: list[int] = []
@@ -98,6 +100,17 @@ def distinct(
         return tensors, None
     chosen = np.array(first, dtype=np.int64)
     return [t.take(chosen) if isinstance(t, Ragged) else t[chosen] for t in tensors], equals
+
+
+def _distinct_rows(tensors: Sequence[Dense]) -> tuple[Sequence[Dense], NDArray[np.int64] | None]:
+    if len(tensors[0]) < _SAMPLE:
+        return tensors, None
+    rows = np.ascontiguousarray(np.concatenate([t.reshape(len(t), -1) for t in tensors], axis=1))
+    content = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
+    if 2 * len(np.unique(content[:: len(content) // _SAMPLE])) > _SAMPLE:
+        return tensors, None
+    _, first, equals = np.unique(content, return_index=True, return_inverse=True)
+    return [tensor[first] for tensor in tensors], equals
 
 
 def _contents(tensor: Dense | Ragged) -> list[bytes]:

@@ -48,6 +48,7 @@ INPUT, LENGTHS = "features", "lengths"
 OUTPUT, PARTS, CLASSES, MEMBERS = "score", "parts", "classes", "members"
 FAMILY_KEY, INPUTS_KEY, BASELINES_KEY = "family", "inputs", "baselines"
 
+_FEW = 8  # batches; starting threads for them costs more than they save
 _TYPES = {np.float32: "tensor(float)", np.int64: "tensor(int64)"}
 
 
@@ -196,7 +197,7 @@ class OnnxScorer:
     ) -> list[tuple[Batch, NDArray[np.float32]]]:
         """The output of each batch of units."""
         planned = list(batches(tensors))
-        if len(planned) <= 1 or self._threads == 1:
+        if len(planned) <= _FEW or self._threads == 1:
             values = [self._run_batch(tensors, batch, output) for batch in planned]
         else:
             with ThreadPoolExecutor(min(self._threads, len(planned))) as pool:
@@ -211,7 +212,10 @@ class OnnxScorer:
             feed[given.name], lengths = batch.tensor(tensor)
             if given.ragged:
                 feed[given.lengths] = lengths
-        (values,) = self._session.run([output], feed)
+        try:
+            (values,) = self._session.run([output], feed)
+        except Exception as error:  # onnxruntime's own errors have no common base but this
+            raise InputError(f"The model of {self.family} cannot score this: {error}") from error
         return cast(NDArray[np.float32], values)[: len(batch.units)]
 
     def _check(self, tensors: Sequence[Dense | Ragged], output: str) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from whetstone.catalog.expressions import ExpressionError, parse_expression
+from whetstone.catalog.slow import Slow, slow_of
 from whetstone.catalog.templated import reads_templates
 from whetstone.catalog.validation import entity_columns
 from whetstone.errors import ReleaseError
@@ -26,6 +27,7 @@ from whetstone.scoring.encoding.texts import Texts
 from whetstone.scoring.explain import Contribution, explain
 from whetstone.scoring.onnx import OnnxScorer
 from whetstone.scoring.passages import with_passages
+from whetstone.scoring.slow import Nothing, OnlineExport, SlowFeatures
 
 
 class BundleScorer:
@@ -46,6 +48,8 @@ class BundleScorer:
         self.detector = bundle.definitions.detectors[0]
         _check_definitions(bundle)
         self.templating = _templating(bundle)
+        self.slow = _slow(bundle)
+        self._online = Nothing() if bundle.online is None else OnlineExport(bundle.online)
         self._scorer = OnnxScorer(bundle.graph)
 
     @property
@@ -63,8 +67,31 @@ class BundleScorer:
         """Scores of rows that have the bundle's features as columns."""
         return self._scorer.score(features)
 
-    def score_events(self, connection: duckdb.DuckDBPyConnection, relation: str) -> pa.Table:
+    def with_slow(self, units: pa.Table, lookup: SlowFeatures | None = None) -> pa.Table:
+        """Units with the detector's slow features as further columns; most detectors have none.
+
+        Args:
+            units: `environment`, the entity columns and `unit_start`.
+            lookup: where they are looked up; None: in the export that came with the bundle.
+        """
+        for slow in self.slow:
+            joined = (lookup or self._online).join(slow, units)
+            for name in slow.names:
+                units = units.append_column(name, joined[name])
+        return units
+
+    def score_events(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        relation: str,
+        slow: SlowFeatures | None = None,
+    ) -> pa.Table:
         """Compute the units of a relation of events and score them.
+
+        Args:
+            connection: an engine that may read the relation.
+            relation: events of the bundle's source.
+            slow: as `lookup` of `with_slow`.
 
         Returns:
             A row a unit, ordered: `environment`, entity columns, `unit`, `unit_start`,
@@ -77,6 +104,11 @@ class BundleScorer:
         units = connection.sql(
             f"SELECT * EXCLUDE (unit_hash) FROM ({sql}) ORDER BY environment, unit, event_timestamp"
         ).to_arrow_table()
+        return self.score_units(self.with_slow(units, slow))
+
+    def score_units(self, units: pa.Table) -> pa.Table:
+        """Units with their features, scored; a row a unit as `score_events` gives them."""
+        names = self.bundle.feature_names
         scores = self.score_features(units)
         rows = units.num_rows
         scored = {
@@ -130,6 +162,26 @@ def _templating(bundle: Bundle) -> Templating | None:
             " and it has no dictionary; publish it anew from its model"
         )
     return Templating(source.message, bundle.templates)
+
+
+def _slow(bundle: Bundle) -> tuple[Slow, ...]:
+    """The slow features of a bundle, whose export, where it has one, holds them all."""
+    definitions = bundle.definitions
+    detector = definitions.detectors[0]
+    try:
+        slow = slow_of(detector, definitions.sources[0], definitions.feature_views)
+    except KeyError as error:
+        raise ReleaseError(
+            f"the bundle of {detector.name} is refused: it does not define {error}, of which it has"
+            " slow features; publish it anew from its model"
+        ) from error
+    needed = {name for each in slow for name in each.names}
+    if bundle.online is not None and (missing := needed - bundle.online.names):
+        raise ReleaseError(
+            f"the bundle of {detector.name} is refused: online.arrow has no {min(missing)};"
+            " publish it anew from its model"
+        )
+    return slow
 
 
 def alerts_of(scored: pa.Table) -> pa.Table:
