@@ -6,7 +6,9 @@ What a caller may rely on:
    commit, or Postgres). A verdict that was acknowledged is never lost and never counted twice.
 2. `replace_alerts` is how a day's scores enter; running a day again changes nothing, and no
    verdict is ever dropped because a later model stays silent.
-3. Any number of processes may read and write at once.
+3. `take_records` is how scorers' alerts enter; records that come twice or out of order leave what
+   their highest revision says. Found by both, an alert is one; see `triage.scorers`.
+4. Any number of processes may read and write at once.
 
     store = CaseStore("sqlite:///cases.db")
     store.replace_alerts(day, "ssh_bruteforce", alerts)
@@ -14,11 +16,9 @@ What a caller may rely on:
     store.decisions(["ssh_bruteforce"])
 """
 
-import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -29,13 +29,14 @@ from sqlalchemy import (
     exists,
     func,
     not_,
+    or_,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from triage import schema
+from triage import schema, scorers, subjects
+from triage.incoming import Incoming, Role
 from triage.records import (
     ERASED,
     Alert,
@@ -48,16 +49,22 @@ from triage.records import (
     decide,
     fingerprint,
 )
-from triage.rows import alert_of, row_of, utc, verdict_of
+from triage.rows import GROWING, LIVE, alert_of, row_of, utc, verdict_of
+from triage.scorers import Scorer, Taken
+from triage.statements import dialect_of
+from triage.verdicts import store_verdict, wanted_verdict
 from whetstone.errors import InputError
 
 _A = schema.alerts.c
 _V = schema.verdicts.c
 _JUDGED = exists().where(_V.alert_id == _A.alert_id)
+_STATUS = func.coalesce(_A.status, "")
+_FIRES = or_(_A.firing, _STATUS.in_(LIVE))
+_GROWS = and_(not_(_A.firing), _STATUS.in_(GROWING))
 _STATES: dict[State, ColumnElement[bool]] = {
-    "open": and_(_A.firing, not_(_JUDGED)),
+    "open": and_(_FIRES, not_(_JUDGED)),
     "judged": _JUDGED,
-    "withdrawn": and_(not_(_A.firing), not_(_JUDGED)),
+    "withdrawn": and_(not_(_FIRES), not_(_JUDGED)),
 }
 _NEWEST_FIRST = (_A.day.desc(), _A.score.desc(), _A.event_timestamp.desc(), _A.alert_id)
 
@@ -81,10 +88,10 @@ class CaseStore:
         self._reader.dispose()
 
     def replace_alerts(self, day: date, detector: str, alerts: Sequence[Alert]) -> None:
-        """Make `alerts` the alerts that `detector` fires on `day`, in one transaction.
+        """Make `alerts` the alerts that the batch of `day` finds by `detector`, in one transaction.
 
         Alerts of that day and detector that no longer fire are withdrawn unless they carry a
-        verdict; they come back when they fire again.
+        verdict or a scorer finds them; they come back when they fire again.
 
         Raises:
             InputError: An alert is of another detector, has no number for a score, or comes twice.
@@ -93,14 +100,15 @@ class CaseStore:
         if len({row["alert_id"] for row in rows}) < len(rows):
             raise InputError(f"alerts of {detector} on {day}: an alert_id comes twice")
         rows.sort(key=lambda row: str(row["alert_id"]))
+        of_day = and_(_A.day == day, _A.detector == detector)
         with self._writer.begin() as connection:
-            connection.execute(
-                update(schema.alerts)
-                .where(_A.day == day, _A.detector == detector)
-                .values(firing=False)
-            )
+            # In the order in which scorers' records lock them, so that neither waits for the other.
+            locked = select(_A.alert_id).where(of_day).order_by(_A.alert_id).with_for_update()
+            connection.execute(locked).all()
+            connection.execute(update(schema.alerts).where(of_day).values(firing=False))
             if rows:
                 connection.execute(_upsert(connection), rows)
+            scorers.settle_day(connection, day, detector)
 
     def alerts(
         self,
@@ -108,8 +116,20 @@ class CaseStore:
         detector: str | None = None,
         state: State | None = None,
         limit: int = 100,
+        after: str | None = None,
     ) -> list[Alert]:
-        """The alert queue: newest day first, within a day the highest score first."""
+        """The alert queue: newest day first, within a day the highest score first.
+
+        Args:
+            environment: only its alerts.
+            detector: only its alerts.
+            state: only alerts in it.
+            limit: at most so many.
+            after: id of the last alert of the page before; the next page begins behind it.
+
+        Raises:
+            InputError: no such state; no alert of the id `after`.
+        """
         if state is not None and state not in _STATES:
             raise InputError(f"state {state!r}: one of {', '.join(_STATES)}")
         query = select(schema.alerts).order_by(*_NEWEST_FIRST).limit(limit)
@@ -120,6 +140,8 @@ class CaseStore:
         if state is not None:
             query = query.where(_STATES[state])
         with self._reader.begin() as connection:
+            if after is not None:
+                query = query.where(_behind(connection, after))
             return _read(connection, query)
 
     def alert(self, alert_id: str) -> Alert:
@@ -162,17 +184,10 @@ class CaseStore:
             InputError: No such alert, value or analyst; or the verdict_id belongs to a different
                 verdict.
         """
-        wanted = Verdict(
-            verdict_id=verdict_id or uuid.uuid4().hex,
-            alert_id=alert_id,
-            value=_value(value),
-            by=_text("by", by.strip(), 200, required=True),
-            at=datetime.now(UTC).replace(tzinfo=None),
-            note=_text("note", note, 10_000, required=False),
-        )
+        wanted = wanted_verdict(alert_id, value, by, note, verdict_id)
         try:
             with self._writer.begin() as connection:
-                return _store(connection, wanted)
+                return store_verdict(connection, wanted)
         except IntegrityError as error:
             # Another process took the id for another alert at the same moment.
             raise InputError(f"verdict_id {wanted.verdict_id!r} is taken") from error
@@ -190,11 +205,12 @@ class CaseStore:
     def decisions(self, detectors: Sequence[str]) -> list[Decision]:
         """What analysts decided on these detectors' alerts, in order of time and id.
 
-        Each analyst's latest verdict counts once. Conflicts are among them, with no value.
+        Each analyst's latest verdict counts once. Conflicts are among them, with no value. An
+        alert on a unit that still grows is not: what it will have been is not known yet.
         """
         query = (
             select(schema.alerts)
-            .where(_A.detector.in_(set(detectors)), _JUDGED)
+            .where(_A.detector.in_(set(detectors)), _JUDGED, not_(_GROWS))
             .order_by(_A.event_timestamp, _A.alert_id)
         )
         with self._reader.begin() as connection:
@@ -207,11 +223,19 @@ class CaseStore:
         return fingerprint(self.decisions(detectors))
 
     def find_subject(self, environment: str, values: Collection[str]) -> list[Alert]:
-        """The alerts of an environment whose entity has one of these values."""
+        """The alerts of an environment that are about one of these values.
+
+        Among them are those of challengers and canaries, which no analyst sees.
+        """
         query = select(schema.alerts).where(_A.environment == environment).order_by(_A.alert_id)
         with self._reader.begin() as connection:
             found = _read(connection, query)
-        return [alert for alert in found if set(values).intersection(alert.entity.values())]
+            told = subjects.named(connection, environment, values)
+        ids = {alert.alert_id for alert in told}
+        queue = [a for a in found if a.alert_id in ids or set(values) & set(a.entity.values())]
+        known = {alert.alert_id for alert in found}
+        hidden = {alert.alert_id: alert for alert in told if alert.alert_id not in known}
+        return [*queue, *hidden.values()]
 
     def erase(self, alert_ids: Sequence[str]) -> None:
         """Erase what alerts and verdicts on them say of somebody, for ever.
@@ -219,8 +243,9 @@ class CaseStore:
         They stay in the history, without entity, explanation and notes; what analysts decided on
         them counts no more, because nothing is left that could be learned from.
         """
-        gone = {"unit": ERASED, "entity": {}, "explanation": [], "firing": False}
+        gone = {"unit": ERASED, "entity": {}, "explanation": [], "firing": False, "status": None}
         with self._writer.begin() as connection:
+            subjects.erase(connection, alert_ids)
             for alert_id in alert_ids:
                 connection.execute(
                     update(schema.alerts).where(_A.alert_id == alert_id).values(gone)
@@ -228,6 +253,14 @@ class CaseStore:
                 connection.execute(
                     update(schema.verdicts).where(_V.alert_id == alert_id).values(note="")
                 )
+
+    def scrub(self, environment: str, values: Collection[str]) -> int:
+        """Take these values out of what scorers sent beside alerts on others; of how many records.
+
+        Their context and the text of their lines go; notices that tell of the values go whole.
+        """
+        with self._writer.begin() as connection:
+            return subjects.scrub(connection, environment, values)
 
     def counts(self, environment: str | None = None, detector: str | None = None) -> Counts:
         """How many alerts are in which state, and how many current verdicts of which value."""
@@ -250,33 +283,47 @@ class CaseStore:
             by_value[verdict.value] += 1
         return Counts(**states, verdicts=by_value)
 
+    def take_records(self, sent: Sequence[Incoming]) -> Taken:
+        """Store what scorers report, all of it or nothing, and return how much of it was new.
 
-def _store(connection: Connection, wanted: Verdict) -> Verdict:
-    # The lock on the alert makes two verdicts on it come one after the other (on SQLite the
-    # transaction holds the only write lock already).
-    alert = select(_A.alert_id).where(_A.alert_id == wanted.alert_id).with_for_update()
-    if connection.execute(alert).first() is None:
-        raise InputError(f"no alert {wanted.alert_id!r}: give the full id of an existing alert")
-    same_id = select(schema.verdicts).where(_V.verdict_id == wanted.verdict_id)
-    for row in connection.execute(same_id):
-        stored = verdict_of(row)
-        if (stored.alert_id, stored.value, stored.by) != (wanted.alert_id, wanted.value, wanted.by):
-            raise InputError(
-                f"verdict_id {wanted.verdict_id!r} is {stored.by}'s {stored.value} on alert "
-                f"{stored.alert_id}: a new verdict needs a new id"
-            )
-        return stored
-    latest = (
-        select(schema.verdicts)
-        .where(_V.alert_id == wanted.alert_id, _V.by == wanted.by)
-        .order_by(_V.seq.desc())
-        .limit(1)
-    )
-    for row in connection.execute(latest):
-        if row.value == wanted.value:
-            return verdict_of(row)
-    connection.execute(schema.verdicts.insert(), asdict(wanted))
-    return wanted
+        Alerts of champions enter the queue; those of challengers, on canaries, and notices do not.
+
+        Raises:
+            InputError: a record bears the id of one of another environment or detector.
+        """
+        with self._writer.begin() as connection:
+            return scorers.take(connection, sent)
+
+    def records(
+        self,
+        role: Role,
+        environment: str | None = None,
+        detector: str | None = None,
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        """What scorers reported in a role, newest first; the text in it is hostile."""
+        with self._reader.begin() as connection:
+            return scorers.listed(connection, role, environment, detector, limit)
+
+    def record(self, alert_id: str) -> dict[str, Any] | None:
+        """What a scorer said last of an alert, with lines and context; None if none ever did."""
+        with self._reader.begin() as connection:
+            return scorers.record_of(connection, alert_id)
+
+    def hear(self, environment: str, name: str, digest: dict[str, Any]) -> None:
+        """A scorer tells of itself: that it lives, what it runs, how it does."""
+        with self._writer.begin() as connection:
+            scorers.heard(connection, environment, name, digest)
+
+    def scorers(self) -> list[Scorer]:
+        """All scorers that were ever heard of, by environment and name."""
+        with self._reader.begin() as connection:
+            return scorers.scorers(connection)
+
+    def record_counts(self) -> dict[str, int]:
+        """How many records of each role are kept."""
+        with self._reader.begin() as connection:
+            return scorers.counted(connection)
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[Alert]:
@@ -290,24 +337,27 @@ def _read(connection: Connection, query: Select[Any]) -> list[Alert]:
     return [alert_of(row, tuple(by_alert[row.alert_id])) for row in rows]
 
 
+def _behind(connection: Connection, alert_id: str) -> ColumnElement[bool]:
+    """What comes after an alert in the order of the queue, as the alert is now."""
+    place = select(_A.day, _A.score, _A.event_timestamp).where(_A.alert_id == alert_id)
+    row = connection.execute(place).first()
+    if row is None:
+        raise InputError(f"after={alert_id}: no such alert; begin again without it")
+    day, score, at = row
+    return or_(
+        _A.day < day,
+        and_(_A.day == day, _A.score < score),
+        and_(_A.day == day, _A.score == score, _A.event_timestamp < at),
+        and_(_A.day == day, _A.score == score, _A.event_timestamp == at, _A.alert_id > alert_id),
+    )
+
+
 def _upsert(connection: Connection) -> Any:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    insert = dialect.insert(schema.alerts)
-    new = {name: insert.excluded[name] for name in _A.keys() if name != "alert_id"}  # noqa: SIM118
+    insert = dialect_of(connection).insert(schema.alerts)
+    # `status` is the scorers' to say.
+    kept = ("alert_id", "status")
+    new = {name: insert.excluded[name] for name in _A.keys() if name not in kept}  # noqa: SIM118
     return insert.on_conflict_do_update(index_elements=[_A.alert_id], set_=new)
-
-
-def _value(value: str) -> VerdictValue:
-    try:
-        return VerdictValue(value)
-    except ValueError:
-        raise InputError(f"verdict {value!r}: one of {', '.join(VerdictValue)}") from None
-
-
-def _text(name: str, text: str, longest: int, *, required: bool) -> str:
-    if (required and not text) or len(text) > longest or "\0" in text:
-        raise InputError(f"{name}: text of {1 if required else 0} to {longest} characters")
-    return text
 
 
 def _named(alerts: Iterable[Alert]) -> str:

@@ -24,6 +24,15 @@ class VerdictValue(StrEnum):
     UNSURE = "unsure"
 
 
+class RecordStatus(StrEnum):
+    """What a scorer says of an alert: a unit that grows raises it, changes it, ends it."""
+
+    OPEN = "open"
+    UPDATED = "updated"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One analyst's word on one alert.
@@ -50,7 +59,7 @@ class Alert:
     """A unit whose score reached its detector's threshold.
 
     Attributes:
-        alert_id: Hex hash of detector, environment, unit and event_timestamp.
+        alert_id: Hex hash of detector, environment, unit and event_timestamp (a session: its day).
         entity: Column to value, the columns of the unit's entity.
         unit: The entity's values joined by `|`.
         unit_start: Where the unit begins (equal to event_timestamp for an event).
@@ -60,7 +69,9 @@ class Alert:
             stands in a sequence has its `position`, from 0, beside it.
         per_day: How many benign units are expected to score as high on a day with as many units;
             None where the model cannot tell.
-        state: `judged` with a verdict; else `open` while it fires, `withdrawn` when no more.
+        status: What a scorer said last; None if only the day's batch found the alert.
+        state: `judged` with a verdict; else `open` while the batch or a scorer finds it,
+            `withdrawn` when neither does.
         verdicts: Each analyst's latest, oldest first. State and verdicts are the store's to fill.
     """
 
@@ -77,6 +88,7 @@ class Alert:
     threshold: float
     explanation: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     per_day: float | None = None
+    status: RecordStatus | None = None
     state: State = "open"
     verdicts: tuple[Verdict, ...] = ()
 

@@ -7,17 +7,24 @@ from typing import Any, cast
 
 from sqlalchemy import Row
 
-from triage.records import Alert, State, Verdict, VerdictValue
+from triage.records import Alert, RecordStatus, State, Verdict, VerdictValue
 from whetstone.errors import InputError
+
+GROWING = (RecordStatus.OPEN, RecordStatus.UPDATED)
+LIVE = (*GROWING, RecordStatus.CLOSED)
+_OF_THE_STORE = ("status", "state", "verdicts")
 
 
 def alert_of(row: Row[Any], given: tuple[Verdict, ...]) -> Alert:
     """The alert of a row of `alerts`, with its current verdicts."""
     columns = dict(row._mapping)
-    firing = columns.pop("firing")
     del columns["day"]
-    state: State = "judged" if given else "open" if firing else "withdrawn"
-    return Alert(**columns, state=state, verdicts=given)
+    told = columns.pop("status")
+    status = None if told is None else RecordStatus(told)
+    # Neither of them withdraws what the other still finds.
+    fires = columns.pop("firing") or status in LIVE
+    state: State = "judged" if given else "open" if fires else "withdrawn"
+    return Alert(**columns, status=status, state=state, verdicts=given)
 
 
 def verdict_of(row: Row[Any]) -> Verdict:
@@ -33,7 +40,7 @@ def verdict_of(row: Row[Any]) -> Verdict:
 
 
 def row_of(alert: Alert, day: date, detector: str) -> dict[str, Any]:
-    """The row of `alerts` for an alert that fires.
+    """The row of `alerts` for an alert that the day's batch found.
 
     Raises:
         InputError: It is of another detector, or its score is no number.
@@ -42,7 +49,7 @@ def row_of(alert: Alert, day: date, detector: str) -> dict[str, Any]:
         raise InputError(f"alert {alert.alert_id} is of {alert.detector}, not of {detector}")
     if not (math.isfinite(alert.score) and math.isfinite(alert.threshold)):
         raise InputError(f"alert {alert.alert_id}: score {alert.score} is not a finite number")
-    row = {key: value for key, value in vars(alert).items() if key not in ("state", "verdicts")}
+    row = {key: value for key, value in vars(alert).items() if key not in _OF_THE_STORE}
     return row | {
         "day": day,
         "firing": True,

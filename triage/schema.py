@@ -48,8 +48,10 @@ alerts = Table(
     Column("threshold", Float, nullable=False),
     Column("explanation", JSON, nullable=False),
     Column("per_day", Float),
-    # Fired when its day was last scored. The state follows from this and the verdicts.
+    # Fired when its day was last scored. The state follows from this, `status` and the verdicts.
     Column("firing", Boolean, nullable=False),
+    # What a scorer said last of it (`RecordStatus`); null if none ever did.
+    Column("status", String(16)),
     Index("alerts_by_day", "detector", "day"),
     Index("alerts_queue", "day", "score"),
 )
@@ -65,6 +67,36 @@ verdicts = Table(
     Column("by", String(200), nullable=False),
     Column("at", DateTime, nullable=False, index=True),
     Column("note", Text, nullable=False),
+)
+
+# What scorers report, the latest revision of each record.
+records = Table(
+    "scorer_records",
+    metadata,
+    # Champion and challenger may find the same alert.
+    Column("record_id", String(128), primary_key=True),
+    Column("role", String(16), primary_key=True),
+    Column("alert_id", String(128), index=True),
+    Column("environment", String(200), nullable=False),
+    Column("detector", String(200)),
+    Column("kind", String(64), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("status", String(16)),
+    Column("at", DateTime, nullable=False),
+    # By the platform's clock, which retention goes by.
+    Column("received", DateTime, nullable=False),
+    Column("record", JSON, nullable=False),
+    Index("scorer_records_newest", "role", "at"),
+    Index("scorer_records_received", "role", "received"),
+)
+
+scorers = Table(
+    "scorers",
+    metadata,
+    Column("environment", String(200), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("heard", DateTime, nullable=False),
+    Column("digest", JSON, nullable=False),
 )
 
 

@@ -14,7 +14,10 @@ from pydantic import ValidationError
 from whetstone import console
 from whetstone.catalog import load_catalog
 from whetstone.cli_catalog import catalog_app
-from whetstone.cli_options import AsJson, Day, day_of
+from whetstone.cli_hunt import hunt
+from whetstone.cli_options import AsJson, Day, day_of, trusted_root
+from whetstone.cli_releases import releases_app
+from whetstone.cli_score import score
 from whetstone.errors import InputError, NotReadyError, WhetstoneError
 from whetstone.settings import settings
 
@@ -28,6 +31,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(catalog_app, name="catalog")
+app.command()(hunt)
+app.add_typer(releases_app, name="releases")
+app.command()(score)
 
 _ROOMS = ("whetstone", "workbench", "assets", "resources", "triage", "detectors", "monitoring")
 _SHOWN = 20
@@ -38,8 +44,7 @@ def main() -> None:
     """Run the command; an error is a line, not a traceback."""
     _silence_libraries()
     try:
-        for plugin in entry_points(group="whetstone.commands"):
-            plugin.load()(app)
+        _add_platform_commands()
         app(standalone_mode=True)
     except (WhetstoneError, ValidationError) as error:
         console.say(f"error: {error}")
@@ -51,6 +56,18 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _add_platform_commands() -> None:
+    """The commands of the platform, where the libraries that they need are installed."""
+    for plugin in entry_points(group="whetstone.commands"):
+        try:
+            register = plugin.load()
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] in _ROOMS:
+                raise
+            continue
+        register(app)
 
 
 def _silence_libraries() -> None:
@@ -217,7 +234,7 @@ def pull(
     """
     from whetstone.releases import Client, Repository
 
-    trusted = root.read_bytes() if root else None
+    trusted = trusted_root(root)
     if url is None:
         local = Repository(settings().releases)
         url, trusted = local.url, trusted or _own_root(local)

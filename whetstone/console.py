@@ -9,32 +9,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from rich import box
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-# In a pipe there is no edge to break at.
-_PIPE_WIDTH = 10_000
-# Records are read by people, in a pipe too: `whetstone catalog test … | less`.
-_RECORDS_WIDTH = 160
-_MIN_RECORD_CELL = 18
-_MIN_LAST_COLUMN = 24
-_GAP = 3
 # All but newline and tab; also the marks that turn the direction of the text around.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_BREAKS = re.compile("[\n\t]")
 
 
 def say(text: str) -> None:
     """Progress and remarks, on standard error."""
-    _console(sys.stderr).print(Text(shown(text)), soft_wrap=True)
+    show(text, sys.stderr)
 
 
 def show(text: str = "", stream: TextIO | None = None) -> None:
     """A line of the result; what goes beside the result goes to another stream."""
-    _console(stream or sys.stdout).print(Text(shown(text)), soft_wrap=True)
+    # Ended and written at once: threads say things too.
+    print(f"{shown(text)}\n", end="", file=stream or sys.stdout, flush=True)
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, Any]], stream: TextIO | None = None) -> None:
@@ -42,20 +29,9 @@ def show_table(title: str, rows: Sequence[Mapping[str, Any]], stream: TextIO | N
 
     Where the terminal is too narrow for the columns, each row becomes a block of lines.
     """
-    if not rows:
-        show(f"{title}: none", stream)
-        return
-    console = _console(stream or sys.stdout)
-    names = [name.replace("_", " ") for name in rows[0]]
-    cells = [[_cell(value) for value in row.values()] for row in rows]
-    console.print(Text(shown(title), "bold"), soft_wrap=True)
-    widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
-    needed = sum(widths[:-1]) + min(widths[-1], _MIN_LAST_COLUMN) + _GAP * (len(widths) - 1)
-    if needed <= console.width:
-        console.print(_table(names, cells, _numeric(rows)))
-        console.print()
-    else:
-        _print_blocks(console, names, cells)
+    from whetstone import tables
+
+    tables.show_table(title, rows, stream)
 
 
 def show_records(
@@ -65,30 +41,16 @@ def show_records(
 
     Where not even short values fit side by side, each record becomes a block of lines.
     """
-    if not rows:
-        show(f"{title}: none", stream)
-        return
-    console = _console(stream or sys.stdout)
-    width = min(console.width, _RECORDS_WIDTH)
-    labels = [shown(name) for name in rows[0]]
-    room = (width - max(map(cell_len, labels)) - _GAP * len(rows)) // len(rows)
-    console.print(Text(shown(title), "bold"), soft_wrap=True)
-    if room < _MIN_RECORD_CELL and len(rows) > 1:
-        cells = [[_cell(value) for value in row.values()] for row in rows]
-        _print_blocks(console, labels, cells)
-        return
-    columns = [[_cut(_cell(value), room) for value in row.values()] for row in rows]
-    heads = ["", *(str(number) for number in range(1, len(rows) + 1))]
-    lines = [list(line) for line in zip(labels, *columns, strict=True)]
-    console.print(_table(heads, lines, [False] * len(heads)))
-    console.print()
+    from whetstone import tables
+
+    tables.show_records(title, rows, stream)
 
 
 def show_values(title: str, values: Mapping[str, Any]) -> None:
     """Names and values, a line each."""
-    console = _console(sys.stdout)
-    console.print(Text(shown(title), "bold"), soft_wrap=True)
-    _print_blocks(console, list(values), [[_cell(value) for value in values.values()]])
+    from whetstone import tables
+
+    tables.show_values(title, values)
 
 
 def show_json(value: Mapping[str, Any]) -> None:
@@ -99,54 +61,3 @@ def show_json(value: Mapping[str, Any]) -> None:
 def shown(text: str) -> str:
     """Text with its control characters made visible."""
     return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
-
-def _console(stream: Any) -> Console:
-    # Asked for anew each time: streams are replaced, terminals change their width.
-    width = None if stream.isatty() else _PIPE_WIDTH
-    return Console(file=stream, highlight=False, width=width)
-
-
-def _table(names: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="")
-    for position, (name, right) in enumerate(zip(names, numeric, strict=True), start=1):
-        table.add_column(
-            Text(name),
-            justify="right" if right else "left",
-            no_wrap=position < len(names),
-            overflow="fold",
-        )
-    for row in cells:
-        table.add_row(*map(Text, row))
-    return table
-
-
-def _print_blocks(console: Console, names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    widest = max(map(cell_len, names))
-    for row in cells:
-        for name, cell in zip(names, row, strict=True):
-            console.print(Text(f"  {name:{widest}}  {cell}"), soft_wrap=True)
-        console.print()
-
-
-def _cut(text: str, cells: int) -> str:
-    if cell_len(text) <= cells:
-        return text
-    return set_cell_size(text, cells - 1).rstrip() + "…"
-
-
-def _numeric(rows: Sequence[Mapping[str, Any]]) -> list[bool]:
-    return [all(_is_number(row[name]) for row in rows) for name in rows[0]]
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _cell(value: Any) -> str:
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = f"{value:.3f}" if isinstance(value, float) else shown(str(value))
-    return _BREAKS.sub(" ", text)

@@ -39,7 +39,8 @@ def alerts(
 ) -> None:
     """List alerts, the newest day and the highest score first.
 
-    The column `a day`: how many benign units would score as high on a day with as many units.
+    The column `a day`: how many benign units would score as high on a day with as many units;
+    `scorer`: what a live scorer said last of it, empty where only the day's batch found it.
 
     Example: `whetstone alerts --environment berlin --limit 10`
     """
@@ -55,6 +56,7 @@ def alerts(
             "unit": alert.unit,
             "score": alert.score,
             "a_day": alert.per_day,
+            "scorer": str(alert.status or ""),
             "why": alert.why(),
             "verdicts": ", ".join(f"{v.value} by {v.by}" for v in alert.verdicts),
         }
@@ -204,8 +206,9 @@ def up(
     dagster_port: Annotated[int, typer.Option(envvar="WHETSTONE_DAGSTER_PORT")] = 3000,
     dashboards_port: Annotated[int, typer.Option(envvar="WHETSTONE_DASHBOARDS_PORT")] = 8000,
     reports_port: Annotated[int, typer.Option(envvar="WHETSTONE_REPORTS_PORT")] = 3001,
+    triage_port: Annotated[int, typer.Option(envvar="WHETSTONE_TRIAGE_PORT")] = 8080,
 ) -> None:
-    """Start the platform: Dagster UI, daemon, dashboards and reports; Ctrl-C ends it.
+    """Start the platform: Dagster UI, daemon, dashboards, reports and the API; Ctrl-C ends it.
 
     Example: `whetstone up --demo`
     """
@@ -221,7 +224,7 @@ def up(
         counts = catalog_counts(load_catalog(settings().catalog))
         return ", ".join(f"{count} {name}" for name, count in counts.items())
 
-    ports = Ports(dagster_port, dashboards_port, reports_port)
+    ports = Ports(dagster_port, dashboards_port, reports_port, triage_port)
     start(Platform(settings(), prepare, validate, ports))
 
 

@@ -2,7 +2,7 @@
 
     code server ---- Dagster webserver (3000)
          \\---------- Dagster daemon
-    Evidently dashboards (8000)      report files (3001)
+    Evidently dashboards (8000)      report files (3001)      alerts of scorers (8080)
 
 `up` prepares the state directory, starts these processes, prints where they answer, reloads the
 definitions when somebody edits the catalog, restarts what dies, and ends everything on Ctrl-C.
@@ -49,6 +49,7 @@ class Ports:
     dagster: int = 3000
     dashboards: int = 8000
     reports: int = 3001
+    triage: int = 8080
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def _ready_block(platform: Platform, seconds: float) -> list[str]:
         f"    assets, runs, sensors   http://{HOST}:{ports.dagster}",
         f"    drift and quality       http://{HOST}:{ports.dashboards}",
         f"    report files            http://{HOST}:{ports.reports}",
+        f"    scorers report to       http://{_triage_host(platform)}:{ports.triage}/api",
         f"    state                   {platform.settings.home}",
         f"    definitions             {platform.settings.catalog}   (edit: reloaded as you save)",
         "  Ctrl-C stops everything.",
@@ -162,13 +164,22 @@ def _services(platform: Platform, runtime: Path, instance: Path) -> list[Service
     dashboards += ["--host", HOST, "--port", str(ports.dashboards)]
     server = Path(__file__).with_name("report_server.py")
     reports = [sys.executable, str(server), str(settings.reports), str(ports.reports)]
+    triage = [sys.executable, "-m", "triage.serve", "--port", str(ports.triage)]
+    host = _triage_host(platform)
     return [
         Service("code", code, code_answers),
         Service("dashboards", dashboards, lambda: answers(ports.dashboards, "/api/version")),
         Service("reports", reports, lambda: answers(ports.reports, "/")),
+        Service("triage", triage, lambda: answers(ports.triage, "/health", host)),
         Service("dagster", webserver, lambda: definitions_loaded(ports.dagster), after=["code"]),
         Service("daemon", daemon, lambda: True, after=["code"]),
     ]
+
+
+def _triage_host(platform: Platform) -> str:
+    """Where this machine reaches the API, which may listen on all its addresses."""
+    host = platform.settings.triage_host
+    return HOST if host in ("0.0.0.0", "::", "localhost") else host  # noqa: S104
 
 
 def _environment(platform: Platform, instance: Path) -> dict[str, str]:
@@ -205,8 +216,7 @@ def _prepare_dagster(home: Path, runtime: Path) -> Path:
 
 
 def _check_ports(ports: Ports) -> None:
-    wanted = {"dagster": ports.dagster, "dashboards": ports.dashboards, "reports": ports.reports}
-    for name, port in wanted.items():
+    for name, port in vars(ports).items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -151,9 +151,9 @@ def load_error(port: int) -> str:
     return " ".join(error.get("message", "").partition("\n")[0] for error in errors)
 
 
-def answers(port: int, path: str) -> bool:
+def answers(port: int, path: str, host: str = "127.0.0.1") -> bool:
     """Whether something at a port of this machine answers a request for a path with success."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2.0)
+    connection = http.client.HTTPConnection(host, port, timeout=2.0)
     try:
         connection.request("GET", path)
         return connection.getresponse().status < http.client.BAD_REQUEST

@@ -16,6 +16,7 @@ from whetstone.lake import Lake, Place
 from whetstone.releases import Repository
 from whetstone.settings import Settings
 from workbench.instance import dagster_instance
+from workbench.scorers import read_scorers, show_scorers
 
 _SHOWN_RUNS = 10
 
@@ -30,6 +31,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
     with closing(CaseStore(settings.case_store)) as cases:
         counts = cases.counts()
         judged = {d: _judged(cases, d) for d in factory.catalog.detectors}
+        live = read_scorers(cases)
     detectors = detectors_table(factory, lake)
     learned = {row["name"] for row in detectors}
     return {
@@ -38,6 +40,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "detectors": [{**row, "verdicts": judged[row["name"]]} for row in detectors],
         "waiting": [name for name in factory.catalog.detectors if name not in learned],
         "alerts": {"open": counts.open, "judged": counts.judged, "withdrawn": counts.withdrawn},
+        **live,
         "stale": [
             {"asset": asset, "cause": cause}
             for run in planned.runs
@@ -59,6 +62,7 @@ def show_status(found: dict[str, Any]) -> None:
             f" golden): {', '.join(found['waiting'])}"
         )
     console.show(f"alerts: {found['alerts']['open']} open, {found['alerts']['judged']} judged")
+    show_scorers(found)
     console.show_table("runs, newest first", found["runs"])
     if found["stale"]:
         console.show_table("about to run", found["stale"])

@@ -47,7 +47,7 @@ class RunningPlatform:
 
     def __init__(self, directory: Path, ports: list[int]) -> None:
         self.directory = directory
-        self.dagster, self.dashboards, self.reports = ports
+        self.dagster, self.dashboards, self.reports, self.triage = ports
         self.process = subprocess.Popen(
             [sys.executable, ROOT / "tests/workbench/run_platform.py", directory, *map(str, ports)],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -114,7 +114,7 @@ def starting_platform(directory: Path, tiny: str = TINY) -> Iterator[RunningPlat
     """A platform that has just been started in an empty directory; ended in the end."""
     (directory / "catalog").mkdir()
     (directory / "tiny.py").write_text(tiny)
-    platform = RunningPlatform(directory, free_ports(3))
+    platform = RunningPlatform(directory, free_ports(4))
     platform.define("first", 'name: "first"')
     try:
         yield platform

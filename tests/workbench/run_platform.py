@@ -1,6 +1,6 @@
 """A program for the tests: `whetstone up` over definitions that are quickly loaded.
 
-Arguments: a directory with `catalog/` and the module `tiny`, and the three ports.
+Arguments: a directory with `catalog/` and the module `tiny`, and the four ports.
 """
 
 import sys
@@ -25,7 +25,7 @@ def main() -> None:
         return "valid"
 
     settings = Settings(home=directory / "home", catalog=catalog)
-    ports = Ports(*map(int, sys.argv[2:5]))
+    ports = Ports(*map(int, sys.argv[2:6]))
     try:
         up(Platform(settings, prepare, validate, ports, module="tiny", directory=directory))
     except WhetstoneError as error:

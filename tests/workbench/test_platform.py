@@ -32,7 +32,7 @@ def never_started(directory: Path) -> Platform:
         pytest.fail("started all the same")
 
     settings = Settings(home=directory / "home", catalog=directory / "catalog")
-    return Platform(settings, prepare, lambda: "", Ports(*free_ports(3)))
+    return Platform(settings, prepare, lambda: "", Ports(*free_ports(4)))
 
 
 def get(port: int, path: str) -> tuple[int, bytes]:
@@ -48,6 +48,7 @@ def test_dagster_dashboards_and_reports_answer_when_it_says_ready(running: Runni
     assert running.assets() >= {"first"}
     assert get(running.dashboards, "/api/projects")[0] == 200
     assert get(running.reports, "/report.html") == (200, b"<p>drift</p>")
+    assert get(running.triage, "/api/alerts") == (200, b'{"alerts":[],"after":null}')
     assert (running.directory / "prepared").exists()
 
 

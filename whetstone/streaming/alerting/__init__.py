@@ -1,0 +1,1 @@
+"""Alerts of a live scorer: from scored units to records."""

@@ -1,0 +1,1 @@
+"""How a live scorer is: metrics, alarms about silence, canaries."""

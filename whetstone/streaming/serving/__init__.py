@@ -1,0 +1,1 @@
+"""Which models score: polled, judged after a swap, taken back."""
