@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.streaming.bundles import (
     lines_of,
     scorer_of,
 )
+from tests.streaming.streams import SECOND
 from whetstone.releases import Bundle, stamp
 from whetstone.scoring.run import BundleScorer
 from whetstone.streaming.checkpoint import Checkpoints
@@ -150,6 +152,31 @@ def test_a_model_of_another_view_takes_over_with_the_next_units(real_data: Path)
         )
         later = [row for row in rows(scored) if row[4] == new.version]
         assert later and all(start > boundary for _, start, *_ in later)
+
+
+def test_a_line_from_the_future_makes_no_other_late(real_data: Path) -> None:
+    scorer = scorer_of("network_scan_window", real_data)
+    lines = lines_of("suricata_flow", real_data)
+    forged = lines.records[0].replace(b"2026-", b"2036-")
+    disturbed = replace(lines, records=(forged, *lines.records))
+    latest = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * SECOND)
+
+    def scored(given_lines: Lines, bound: int | None) -> tuple[Counter[Row], Engine]:
+        with engine_of(given_lines, Bounds(lateness=3600 * SECOND)) as engine:
+            engine.serve([Served(scorer)])
+            found = [
+                one
+                for records in batches(given_lines, range(0, 1000, 100))
+                for one in engine.work(engine.parse(INPUT, records, lines.day, latest=bound))
+            ]
+            return rows([*found, *engine.finish(INPUT)]), engine
+
+    undisturbed, _ = scored(lines, latest)
+    found, engine = scored(disturbed, latest)
+    assert undisturbed.total() > 10 and not undisturbed - found
+    assert engine.counts.ahead["suricata_flow"] == 1 and not engine.counts.late["suricata_flow"]
+    believed, engine = scored(disturbed, None)
+    assert undisturbed - believed and engine.counts.late["suricata_flow"] > 0
 
 
 def test_a_detector_that_is_withdrawn_is_scored_no_more(real_data: Path) -> None:

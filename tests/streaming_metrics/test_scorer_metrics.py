@@ -61,6 +61,7 @@ def tell_everything(metrics: Metrics) -> None:
     metrics.parsed("flow", 6, {"no_match": 1})
     metrics.unknown_templates("flow", 2)
     metrics.late("flow", 1)
+    metrics.ahead("flow", 3)
     metrics.watermark("flow", 1.7e9)
     metrics.state("by_address", 11, 4096)
     metrics.evicted("by_address", 5)
@@ -88,6 +89,7 @@ def test_prometheus_reads_every_number_with_its_labels(metrics: Metrics) -> None
     assert value(text, "dropped_lines_total", source="flow", reason="buffer full") == 3
     assert value(text, "rejects_total", source="flow", reason="no_match") == 1
     assert value(text, "unknown_templates_total", source="flow") == 2
+    assert value(text, "ahead_events_total", source="flow") == 3
     assert value(text, "watermark_timestamp_seconds", source="flow") == 1.7e9
     assert value(text, "alerts_total", detector="scan", role="challenger", status="open") == 2
     assert value(text, "output_waiting_records", output="platform") == 3

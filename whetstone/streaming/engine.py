@@ -9,11 +9,7 @@ Workflow, of two threads or one:
     with the units that begin after the change; what it replaces sees the units before through.
   * `Engine.saved` and `Engine.restore` are for checkpoints.
 
-Watermarks: an input is complete up to its newest event time less the lateness; a source is where
-the slowest of its inputs is. An event whose unit was complete before the event came is late.
-
-References:
-    Akidau et al., The Dataflow Model, VLDB 2015 (event time, watermarks, lateness).
+When units are complete is told by the events' own clocks: see `whetstone.streaming.clocks`.
 """
 
 # pyarrow ships no types.
@@ -39,12 +35,13 @@ from whetstone.parsing.run import Protection
 from whetstone.scoring.run import BundleScorer
 from whetstone.scoring.slow import SlowFeatures
 from whetstone.streaming.buckets import Saved
+from whetstone.streaming.clocks import Clocks
 from whetstone.streaming.flow import Scored
 from whetstone.streaming.sources import Events, SourceParser
 from whetstone.streaming.units import BEFORE, INPUT, Units
 from whetstone.streaming.views import Served, ViewUnits, by_view
 
-_LONG_AGO, _FAR_AWAY = -(1 << 62), 1 << 62
+_ALL = 1 << 62
 # Events of complete units that are looked at between two batches: a window of millions must not
 # hold up the alerts of others.
 _CLOSED_AT_ONCE = 20_000
@@ -74,6 +71,7 @@ class Parsed:
         source: name of its source.
         events: definition of the source (its hash) -> what became of the records under it.
         arrived: `time.monotonic()` when the last of them arrived.
+        latest: event time (µs) beyond which no clock is believed; None: any is.
         models: which models they were parsed for: the number of `serve` calls before.
     """
 
@@ -81,6 +79,7 @@ class Parsed:
     source: str
     events: Mapping[str, Events]
     arrived: float
+    latest: int | None
     models: int
 
 
@@ -91,10 +90,12 @@ class Counts:
     Attributes:
         late: source -> events that came when their unit was complete.
         evicted: feature view -> units that were closed before their time.
+        ahead: source -> events whose clock was not believed.
         unknown_templates: source -> messages without a template that a feature wanted.
     """
 
     late: Counter[str] = field(default_factory=Counter[str])
+    ahead: Counter[str] = field(default_factory=Counter[str])
     evicted: Counter[str] = field(default_factory=Counter[str])
     unknown_templates: Counter[str] = field(default_factory=Counter[str])
 
@@ -148,7 +149,7 @@ class Engine:
         self._active = self._models
         self._parsers: dict[str, SourceParser] = {}
         self._views: dict[str, ViewUnits] = {}
-        self._newest = dict.fromkeys(inputs, _LONG_AGO)
+        self._clocks = Clocks(inputs, self.bounds.lateness)
         self._failed: list[tuple[BundleScorer, Exception]] = []
         self._stack = ExitStack()
 
@@ -183,8 +184,24 @@ class Engine:
         """The models that were last asked for."""
         return self._models.served
 
-    def parse(self, name: str, records: pa.RecordBatch, day: str, arrived: float = 0.0) -> Parsed:
-        """The events of records of the input `name`, which arrived on `day` (ISO)."""
+    def parse(
+        self,
+        name: str,
+        records: pa.RecordBatch,
+        day: str,
+        arrived: float = 0.0,
+        latest: int | None = None,
+    ) -> Parsed:
+        """The events of records.
+
+        Args:
+            name: of the input.
+            records: of `RECORD_SCHEMA`.
+            day: on which they arrived, ISO.
+            arrived: see `Parsed`.
+            latest: see `Parsed`: a line from the future, forged or by a clock gone wrong, must not
+                make all others late.
+        """
         models, source = self._models, self._inputs[name]
         events: dict[str, Events] = {}
         for key, definition, fields in models.definitions.get(source, ()):
@@ -199,18 +216,18 @@ class Engine:
                     self._protection,
                 )
             events[key] = parser.parse(records, day)
-        return Parsed(name, source, events, arrived, models.number)
+        return Parsed(name, source, events, arrived, latest, models.number)
 
     def work(self, parsed: Parsed) -> Iterator[Scored]:
         """Scores that follow from events: of units that are complete, and of growing ones."""
         if parsed.models != self._active.number:
             self._activate()
-        reached = self._newest[parsed.input]
+        reached: list[int] = []
         for key, events in parsed.events.items():
             if not events.table.num_rows:
                 continue
-            table, newest = self._timed(parsed.input, events.table)
-            reached = max(reached, newest)
+            table, newest = self._timed(parsed, events.table)
+            reached.append(newest)
             views = [view for view in self._views.values() if view.source_key == key]
             # Single events need nothing but themselves: theirs is done beside what is kept open.
             beside = {
@@ -224,14 +241,15 @@ class Engine:
                 self.counts.late[parsed.source] += done.late
                 self.counts.unknown_templates[parsed.source] += done.unknown
                 yield from done.scored
-        self._newest[parsed.input] = reached
+        for newest in reached:  # of each definition of the source
+            self._clocks.move(parsed.input, newest)
         came = sum(events.table.num_rows for events in parsed.events.values())
         yield from self._close(parsed.source, parsed.arrived, max(_CLOSED_AT_ONCE, 2 * came))
         yield from self._within_bounds(parsed.arrived)
 
     def idle(self, name: str, newest: int, arrived: float) -> Iterator[Scored]:
         """The input `name` is silent: take its clock to have come to `newest` (event time, µs)."""
-        self._newest[name] = max(self._newest[name], newest)
+        self._clocks.move(name, newest)
         yield from self.settle(arrived)
 
     def settle(self, arrived: float) -> Iterator[Scored]:
@@ -241,13 +259,12 @@ class Engine:
 
     def finish(self, name: str, arrived: float = 0.0) -> Iterator[Scored]:
         """The input `name` has ended: nothing is waited for."""
-        self._newest[name] = _FAR_AWAY
-        yield from self._close(self._inputs[name], arrived, _FAR_AWAY)
+        self._clocks.end(name)
+        yield from self._close(self._inputs[name], arrived, _ALL)
 
     def watermark(self, source: str) -> int:
         """Event time (µs) up to which a source is complete."""
-        newest = [self._newest[name] for name, of in self._inputs.items() if of == source]
-        return min(newest, default=_LONG_AGO) - self.bounds.lateness
+        return self._clocks.watermark(source)
 
     def failures(self) -> list[tuple[BundleScorer, Exception]]:
         """Models that could not score, and why, since this was last asked."""
@@ -256,8 +273,7 @@ class Engine:
 
     def newest(self, name: str) -> int | None:
         """Time (µs) of the newest event of an input; None if it gave none."""
-        newest = self._newest[name]
-        return None if newest == _LONG_AGO else newest
+        return self._clocks.newest(name)
 
     @property
     def views(self) -> Mapping[str, ViewUnits]:
@@ -268,8 +284,9 @@ class Engine:
         """What a checkpoint keeps beside the open units, as JSON takes it."""
         return {
             "inputs": self._names,
-            "newest": dict(self._newest),
+            "newest": self._clocks.state(),
             "late": dict(self.counts.late),
+            "ahead": dict(self.counts.ahead),
             "evicted": dict(self.counts.evicted),
             "begins": {key: view.begins for key, view in self._views.items()},
         }
@@ -288,8 +305,9 @@ class Engine:
         before = state["inputs"]
         self._names = [*before, *(name for name in self._names if name not in before)]
         self._activate()
-        self._newest |= {name: at for name, at in state["newest"].items() if name in self._newest}
+        self._clocks.restore(state["newest"])
         self.counts.late.update(state["late"])
+        self.counts.ahead.update(state["ahead"])
         self.counts.evicted.update(state["evicted"])
         for key, view in self._views.items():
             if parts := saved.get(key):
@@ -310,7 +328,7 @@ class Engine:
         }
         begins: dict[str, int] = {}
         for key, view in list(self._views.items()):
-            boundary = view.boundary(self._newest_of(view.source))
+            boundary = view.boundary(self._clocks.newest_of(view.source))
             successors = {succeeded[name] for name in view.detectors() if name in succeeded}
             for successor in successors:
                 begins[successor] = max(boundary, begins.get(successor, boundary))
@@ -328,33 +346,20 @@ class Engine:
             connection = self._beside if of_events else self._scoring
             self._views[key] = ViewUnits(connection, served, self.environment, self._names, since)
 
-    def _timed(self, name: str, table: pa.Table) -> tuple[pa.Table, int]:
+    def _timed(self, parsed: Parsed, table: pa.Table) -> tuple[pa.Table, int]:
         """Events with their input and the watermark before each; and the newest event's time."""
+        name = parsed.input
         times = table["event_time"].to_numpy().astype(np.int64)
         # Canaries, whose lines have negative numbers, tell the wall clock's time, not the log's.
-        real = table["raw_line"].to_numpy() >= 0
-        clock = np.where(real, times, _LONG_AGO)
-        newest = np.maximum.accumulate(np.concatenate([[self._newest[name]], clock]))
-        before = np.minimum(newest[:-1], self._others(name)) - self.bounds.lateness
+        believed = table["raw_line"].to_numpy() >= 0
+        if parsed.latest is not None:
+            ahead = times > parsed.latest
+            self.counts.ahead[parsed.source] += int(ahead.sum())
+            believed &= ~ahead
+        before, newest = self._clocks.read(name, times, believed)
         numbers = pa.array(np.full(table.num_rows, self._names.index(name), np.int16))
         timed = table.append_column(INPUT, numbers).append_column(BEFORE, pa.array(before))
-        return timed, int(newest[-1])
-
-    def _newest_of(self, source: str) -> int:
-        newest = (self._newest[name] for name, of in self._inputs.items() if of == source)
-        return max(newest, default=_LONG_AGO)
-
-    def _others(self, name: str) -> int:
-        """Newest event time of the slowest of the other inputs of the same source."""
-        source = self._inputs[name]
-        return min(
-            (
-                newest
-                for other, newest in self._newest.items()
-                if other != name and self._inputs[other] == source
-            ),
-            default=_FAR_AWAY,
-        )
+        return timed, newest
 
     def _close(self, source: str, arrived: float, most: int) -> Iterator[Scored]:
         for key, view in list(self._views.items()):

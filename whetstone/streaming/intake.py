@@ -7,7 +7,7 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from whetstone.streaming.inputs.framing import Framer
 
 THREAD = "parsing"
 _AHEAD = 1  # batches that are parsed while another is scored
+_AHEAD_SECONDS = 3600.0  # of the wall clock, at which a live log's clock may be
 _SMALL = 1 << 20  # bytes; less at once costs more than it has to
 
 
@@ -55,6 +56,7 @@ class Intake:
         most_bytes: of a batch.
         wait: seconds in which small batches are no more than one.
         day: the day on which lines arrive, ISO.
+        finite: names of the inputs that end: their clocks are believed, whatever they say.
     """
 
     def __init__(
@@ -67,10 +69,11 @@ class Intake:
         most_bytes: int,
         wait: float,
         day: Callable[[], str],
+        finite: Collection[str],
     ) -> None:
         self._engine, self._buffer, self._framers = engine, buffer, framers
         self._recent, self._metrics = recent, metrics
-        self._most, self._wait, self._day = most_bytes, wait, day
+        self._most, self._wait, self._day, self._finite = most_bytes, wait, day, finite
         self._work: queue.Queue[Work | BaseException] = queue.Queue(_AHEAD)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
@@ -120,7 +123,8 @@ class Intake:
         framer = self._framers[taken.input]
         records = taken.feed(framer)
         self._recent.add_lines(taken.input, records)
-        parsed = self._engine.parse(taken.input, records, self._day(), taken.arrived)
+        latest = None if taken.input in self._finite else int((time.time() + _AHEAD_SECONDS) * 1e6)
+        parsed = self._engine.parse(taken.input, records, self._day(), taken.arrived, latest)
         self._metrics.read(taken.input, parsed.source, records.num_rows, taken.size)
         heard = any(piece.data and not piece.aside for piece in taken.pieces)
         return Work(parsed, taken.position, framer.state(), taken.ended, heard)

@@ -188,6 +188,7 @@ class Scorer:
                 self._plan.most_batch_bytes,
                 self._plan.batch_seconds,
                 lambda: self._plan.day or today(),
+                {name for name, one in self._inputs.items() if one.finite},
             )
             heartbeats = Heartbeats(self._outputs, self._metrics)
             troubles = Troubles(self._buffer, deliveries, self._say)

@@ -23,10 +23,10 @@ import pyarrow.compute as pc
 from whetstone.catalog.catalog_pb2 import FeatureView
 from whetstone.catalog.expressions import parse_expression
 from whetstone.catalog.units import entity_columns, seconds_of
-from whetstone.features import present_sql, selected_features, unit_sql
-from whetstone.sql import columns as listed
-from whetstone.sql import identifier, literal
+from whetstone.features import selected_features
+from whetstone.sql import literal
 from whetstone.streaming.buckets import Bucket, Part, Saved
+from whetstone.streaming.naming import Naming
 from whetstone.streaming.prepared import PreparedQuery
 from whetstone.streaming.rows import Numbers, UnitRows, ranges
 
@@ -109,15 +109,7 @@ class OpenUnits:
             [pa.field("_key", pa.string()), pa.field("unit", pa.string()), *entity]
         )
         given = pa.schema([*schema, pa.field(INPUT, pa.int16()), pa.field(BEFORE, pa.int64())])
-        selected = list(dict.fromkeys([*self._schema.names, *self._entity, BEFORE]))
-        self._prepare = None
-        if not all(_has_plain_text(field.type) for field in entity):
-            self._prepare = PreparedQuery(
-                connection,
-                given,
-                f"SELECT {listed(selected)}, {_key_sql(view)} AS _key, {unit_sql(view)} AS unit"
-                f" FROM {{relation}} WHERE {present_sql(view)}",
-            )
+        self._naming = Naming(connection, view, given)
         counted = pa.schema([pa.field(INSTANCE, pa.int64()), *self._schema])
         files = ", ".join(literal(name) for name in inputs)
         self._compute = PreparedQuery(
@@ -155,7 +147,7 @@ class OpenUnits:
         Returns:
             Growing units, if they are wanted; and how many events came when their unit was closed.
         """
-        rows = self._prepare.run(events) if self._prepare else _named(events, self._entity)
+        rows = self._naming.named(events)
         times = rows["event_time"].to_numpy().astype(np.int64)
         starts = times // self.length * self.length
         timely = starts + self.length > rows[BEFORE].to_numpy()
@@ -378,34 +370,6 @@ def _kept(view: FeatureView, features: Sequence[str]) -> list[str]:
         "raw_hash",
         *sorted(read - {"event_time", "raw_line", "raw_hash"}),
     ]
-
-
-def _has_plain_text(kind: pa.DataType) -> bool:
-    """Whether Arrow writes values of a type as DuckDB does."""
-    return pa.types.is_string(kind) or pa.types.is_integer(kind)
-
-
-def _named(events: pa.Table, entity: Sequence[str]) -> pa.Table:
-    """Events that belong to a unit, with its key and name: what the query does, far cheaper."""
-    for name in entity:
-        if events[name].null_count:
-            events = events.filter(events[name].is_valid())
-    parts = [events[name].cast(pa.string()) for name in entity]
-    unit = key = parts[0]
-    if len(parts) > 1:
-        unit = pc.binary_join_element_wise(*parts, "|")
-        lengths = [pc.binary_length(part).cast(pa.string()) for part in parts]
-        pairs = [each for pair in zip(lengths, parts, strict=True) for each in pair]
-        key = pc.binary_join_element_wise(*pairs, ":")
-    return events.append_column("_key", key).append_column("unit", unit)
-
-
-def _key_sql(view: FeatureView) -> str:
-    """SQL of a text that only one unit of a bucket has."""
-    parts = [f"{identifier(name)}::VARCHAR" for name in entity_columns(view)]
-    if len(parts) == 1:
-        return parts[0]
-    return "concat(" + ", ".join(f"strlen({part}), ':', {part}" for part in parts) + ")"
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:

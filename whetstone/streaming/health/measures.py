@@ -33,6 +33,7 @@ class Measures:
         self.rejects = _count("rejects", "Raw lines that could not be parsed", "source", "reason")
         self.unknown = _count("unknown_templates", "Events of an unseen template", *by_source)
         self.late = _count("late_events", "Events dropped as too late", *by_source)
+        self.ahead = _count("ahead_events", "Events whose clock is far ahead", *by_source)
         self.watermark = _gauge(
             "watermark_timestamp_seconds", "Event time to which a source is complete", *by_source
         )

@@ -125,6 +125,10 @@ class Metrics:
         """So many events in all came when their unit was closed, and were dropped."""
         self._all.late.set(events, source)
 
+    def ahead(self, source: str, events: int) -> None:
+        """So many events in all had a clock far ahead of the wall clock, which was not believed."""
+        self._all.ahead.set(events, source)
+
     def watermark(self, source: str, seconds: float) -> None:
         """Event time, seconds since 1970, up to which a source is complete."""
         self._all.watermark.set(seconds, source)

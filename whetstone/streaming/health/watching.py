@@ -51,6 +51,8 @@ def _read_units(metrics: Metrics, engine: Engine) -> None:
         metrics.state(view.name, view.units, view.nbytes)
     for source, events in list(engine.counts.late.items()):
         metrics.late(source, events)
+    for source, events in list(engine.counts.ahead.items()):
+        metrics.ahead(source, events)
     for view, units in list(engine.counts.evicted.items()):
         metrics.evicted(view, units)
     for source, messages in list(engine.counts.unknown_templates.items()):
