@@ -100,3 +100,13 @@ def test_a_skipped_test_fails_in_ci(tmp_path: Path, ci: str, status: int) -> Non
 
     assert finished.returncode == status, finished.stdout
     assert ("1 test was skipped" in finished.stdout) == (ci == "true")
+
+
+def test_a_command_starts_without_the_libraries_that_take_longest() -> None:
+    heavy = "{'pandas', 'dagster', 'torch', 'feast', 'evidently', 'sklearn', 'pyspark'}"
+    code = (
+        "import sys, whetstone.cli, workbench.commands, whetstone.streaming.scorer\n"
+        f"print(sorted({heavy} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

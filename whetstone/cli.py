@@ -44,7 +44,8 @@ def main() -> None:
     """Run the command; an error is a line, not a traceback."""
     _silence_libraries()
     try:
-        _add_platform_commands()
+        if not _is_of_the_runtime(sys.argv[1:]):
+            _add_platform_commands()
         app(standalone_mode=True)
     except (WhetstoneError, ValidationError) as error:
         console.say(f"error: {error}")
@@ -56,6 +57,15 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _is_of_the_runtime(arguments: list[str]) -> bool:
+    """Whether a command is meant that needs none of the platform's, whose imports take long."""
+    groups = [group.name for group in app.registered_groups]
+    commands = [
+        each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands
+    ]
+    return bool(arguments) and arguments[0] in {*groups, *commands}
 
 
 def _add_platform_commands() -> None:

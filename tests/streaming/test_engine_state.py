@@ -31,7 +31,7 @@ from whetstone.streaming.inputs.framing import Framer
 from whetstone.streaming.views import Served
 
 INPUT = "wire"
-BRIEFLY = settings(max_examples=4, deadline=None)
+BRIEFLY = settings(max_examples=3, deadline=None)
 Row = tuple[Any, ...]
 
 

@@ -1,14 +1,13 @@
 """What was spooled is read again, line for line, whenever the process died."""
 
 import os
-import resource
-import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.limits import file_size_limit
 from tests.streaming_inputs.streams import joined, read_lines
 from whetstone.errors import InputError
 from whetstone.streaming.inputs.spool import Spool
@@ -98,15 +97,9 @@ def test_a_file_system_that_is_full_costs_no_line(tmp_path: Path) -> None:
     one = Spooled("stdin:", "sshd", Stdin(give), spool)
     one.open(None)
     os.write(take, b"0123456789\n" * 3)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (15, before[1]))
-    try:
-        with pytest.raises(InputError, match=r"the spool cannot be used.*free space"):
-            one.read(1 << 20, 1.0)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    said = r"the spool cannot be used.*free space"
+    with file_size_limit(15), pytest.raises(InputError, match=said):
+        one.read(1 << 20, 1.0)
     one.open(None)
     assert joined(read_lines(one, 3)) == b"0123456789\n" * 3
     one.close()

@@ -2,12 +2,12 @@
 
 import json
 import os
-import resource
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.limits import file_size_limit
 from tests.streaming_outputs.records import alert, ids, lines_of, names, numbered
 from whetstone.errors import InputError
 from whetstone.streaming.outputs import OutputError, open_output
@@ -118,13 +118,9 @@ def test_a_full_disk_leaves_whole_lines_and_the_rest_for_later(tmp_path: Path) -
     path = tmp_path / "alerts.jsonl"
     output = File(path)
     output.send(numbered(1))
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 300, before[1]))
-    try:
-        with pytest.raises(OutputError, match=r"alerts\.jsonl: cannot be written"):
-            output.send(numbered(2, 3))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = r"alerts\.jsonl: cannot be written"
+    with file_size_limit(path.stat().st_size + 300), pytest.raises(OutputError, match=said):
+        output.send(numbered(2, 3))
     assert ids(lines_of(path)) == names(1)
     output.send(numbered(2, 3))
     assert ids(lines_of(path)) == names(1, 2, 3)

@@ -1,14 +1,12 @@
 """The journal keeps every record once, in order, whatever happens to the process or the disk."""
 
 import json
-import resource
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.limits import file_size_limit
 from tests.streaming_outputs.records import alert, alerts, drained, told, until
 from whetstone.errors import StorageError
 from whetstone.streaming.outputs.entries import to_json
@@ -234,7 +232,7 @@ def test_numbers_go_on_where_a_lost_journal_ended(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing_half_written_and_may_be_tried_again(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(alerts(1))
-    with _files_up_to(400), pytest.raises(StorageError, match="journal of alerts"):
+    with file_size_limit(400), pytest.raises(StorageError, match="journal of alerts"):
         journal.append(alerts(2, 3))
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == journal.size
     assert [at for at, *_ in told(journal)] == [1]
@@ -247,14 +245,3 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="file/journal"):
         Journal(tmp_path / "file" / "journal")
-
-
-@contextmanager
-def _files_up_to(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes: the system's own error."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)

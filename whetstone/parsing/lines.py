@@ -25,7 +25,8 @@ from whetstone.errors import InputError
 
 SCHEMA = pa.schema([("line", pa.string()), ("raw_line", pa.int64()), ("problem", pa.string())])
 CHUNK_BYTES = 8 << 20
-EMPTY = pa.RecordBatch.from_pylist([], SCHEMA)
+# Of nulls: to make arrays of values pyarrow imports pandas, where it is installed.
+EMPTY = pa.RecordBatch.from_arrays([pa.nulls(0, each.type) for each in SCHEMA], schema=SCHEMA)
 KEPT_OF_A_BAD_LINE = 1000
 BROKEN_OFF = "file breaks off"
 

@@ -19,7 +19,7 @@ from whetstone.parsing.records import Records
 from whetstone.parsing.wrapped import Finder
 
 NONE = pa.RecordBatch.from_arrays(
-    [pa.array([], field.type) for field in RECORD_SCHEMA], schema=RECORD_SCHEMA
+    [pa.nulls(0, field.type) for field in RECORD_SCHEMA], schema=RECORD_SCHEMA
 )
 """No records."""
 
