@@ -1,9 +1,11 @@
 """Programs that write the lake in processes of their own, to be killed or starved."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import mkdtemp
 
 WRITE = """
 import os, signal, sys
@@ -53,7 +55,9 @@ with open_engine(lake.root) as engine:
 def start(program: str, *arguments: object) -> subprocess.Popen[str]:
     """Start a program and wait until it says that it is ready."""
     command = [sys.executable, "-c", program, *(str(argument) for argument in arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # What killed scorers of other tests left in the common place would be locked and removed, too.
+    environment = {**os.environ, "TMPDIR": mkdtemp(prefix="lake-")}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout and process.stdout.readline() == "ready\n"
     return process
 
