@@ -1,9 +1,6 @@
 """Slow features through Feast: training as of a unit's start, and online in SQLite and in Redis."""
 
-import shutil
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +13,7 @@ from google.protobuf import text_format
 
 from feature_repo.online import export, forget, write_latest
 from feature_repo.store import apply, open_store, slow_frame, training_frame
+from tests.redis_servers import redis_server
 from whetstone.catalog.catalog_pb2 import Definitions
 from whetstone.catalog.slow import Slow, slow_of
 from whetstone.errors import InputError
@@ -116,22 +114,8 @@ ANSWER = [named(**ZERO), named(**ODD), NOTHING, NOTHING, named(**SOME), NOTHING,
 @pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
     """A Redis server of the test's own."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("there is no redis-server here")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with subprocess.Popen([*command, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL) as server:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline
+    with redis_server(tmp_path) as port:
         yield f"redis://127.0.0.1:{port}/3"
-        server.terminate()
 
 
 @pytest.fixture

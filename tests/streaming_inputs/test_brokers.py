@@ -1,9 +1,7 @@
 """Redis and Kafka: what a checkpoint covers comes no more, all else again, in the same order."""
 
 import json
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 
+from tests.redis_servers import redis_server
 from tests.streaming_inputs.streams import joined, read_all, read_lines, until
 from whetstone.errors import InputError
 from whetstone.streaming.inputs import kafka, open_input
@@ -22,29 +20,8 @@ from whetstone.streaming.inputs.buffer import Buffer
 @pytest.fixture(scope="module")
 def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A Redis server of the tests' own."""
-    program = shutil.which("redis-server")
-    assert program, "redis-server is needed: apt-get install redis-server"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    directory = tmp_path_factory.mktemp("redis")
-    started = subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", directory],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: answers(port))
+    with redis_server(tmp_path_factory.mktemp("redis")) as port:
         yield port
-    finally:
-        started.kill()
-        started.wait()
-
-
-def answers(port: int) -> bool:
-    try:
-        return bool(Redis(port=port).ping())
-    except RedisConnectionError:
-        return False
 
 
 @pytest.fixture

@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka
 import pytest
 
 from tests.streaming_outputs.receivers import free_port
 from tests.streaming_outputs.records import alert, numbered, until
 from whetstone.streaming.outputs import OutputError, Refused, kafka, open_output
-
-confluent_kafka = pytest.importorskip(
-    "confluent_kafka", reason="the client for Kafka is not installed"
-)
 
 
 @pytest.fixture(scope="module")

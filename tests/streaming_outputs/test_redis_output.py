@@ -1,49 +1,21 @@
 """A real Redis gets every record once, also when answers are lost or the scorer is killed."""
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
+from tests.redis_servers import redis_server
 from tests.streaming_outputs.receivers import free_port
-from tests.streaming_outputs.records import ids, names, numbered, until
+from tests.streaming_outputs.records import ids, names, numbered
 from whetstone.streaming.outputs import OutputError, open_output
-
-redis = pytest.importorskip("redis", reason="the client for Redis is not installed")
-
-
-@contextmanager
-def _server(directory: Path, port: int) -> Iterator[None]:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("redis-server is not installed")
-    with subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory),
-         "--save", "", "--appendonly", "yes"],
-        stdout=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        try:
-            until(lambda: _answers(port))
-            yield
-        finally:
-            process.terminate()
-
-
-def _answers(port: int) -> bool:
-    try:
-        return bool(redis.Redis(port=port).ping())
-    except redis.RedisError:
-        return False
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    chosen = free_port()
-    with _server(tmp_path_factory.mktemp("redis"), chosen):
+    with redis_server(tmp_path_factory.mktemp("redis")) as chosen:
         yield chosen
 
 
@@ -53,7 +25,7 @@ def _url(port: int, key: str, options: str = "") -> str:
 
 def test_a_stream_gets_the_record_and_what_tells_it_apart(port: int, tmp_path: Path) -> None:
     open_output(_url(port, "fields"), tmp_path).send(numbered(3, 4))
-    client = redis.Redis(port=port, decode_responses=True)
+    client = Redis(port=port, decode_responses=True)
     (_, first), (_, second) = client.xrange("fields")
     assert (first["id"], first["revision"], second["id"]) == ("alert-3", "1", "alert-4")
     assert json.loads(first["record"])["event"]["sequence"] == 3
@@ -88,7 +60,7 @@ def test_only_the_newest_are_kept_where_that_is_asked_for(
 
 
 def test_a_key_of_another_type_is_said_and_costs_nothing(port: int, tmp_path: Path) -> None:
-    client = redis.Redis(port=port)
+    client = Redis(port=port)
     client.set("taken", "by another")
     output = open_output(_url(port, "taken"), tmp_path)
     with pytest.raises(OutputError, match="WRONGTYPE"):
@@ -101,18 +73,18 @@ def test_a_key_of_another_type_is_said_and_costs_nothing(port: int, tmp_path: Pa
 def test_a_server_that_was_away_gets_all_when_it_is_back(tmp_path: Path) -> None:
     port = free_port()
     output = open_output(_url(port, "alerts"), tmp_path)
-    with _server(tmp_path, port):
+    with redis_server(tmp_path, port):
         output.send(numbered(1))
     with pytest.raises(OutputError, match="check that Redis runs"):
         output.send(numbered(2))
-    with _server(tmp_path, port):
+    with redis_server(tmp_path, port):
         output.send(numbered(1, 2))
         assert _held(port, "alerts") == names(1, 2)
         output.close()
 
 
 def _held(port: int, key: str) -> list[str]:
-    client = redis.Redis(port=port)
+    client = Redis(port=port)
     if client.type(key) == b"list":
         return ids(client.lrange(key, 0, -1))
     return ids(fields[b"record"] for _, fields in client.xrange(key))

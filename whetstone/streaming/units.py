@@ -132,11 +132,6 @@ class OpenUnits:
         return sum(len(bucket.numbers) for bucket in self._buckets.values())
 
     @property
-    def rows(self) -> int:
-        """How many events are kept."""
-        return sum(len(bucket.rows) for bucket in self._buckets.values())
-
-    @property
     def nbytes(self) -> int:
         """Memory that the kept events take."""
         return sum(bucket.rows.nbytes for bucket in self._buckets.values())
@@ -205,7 +200,7 @@ class OpenUnits:
         chosen = rows.take(pa.array(ranges(bounds[owner], sizes)))
         return [self._units([Part(bucket, units[owner], chosen, sizes)], final=False)]
 
-    def _units(self, parts: Sequence["Part"], final: bool) -> Units:
+    def _units(self, parts: Sequence[Part], final: bool) -> Units:
         """Features of units of some buckets."""
         sizes = np.concatenate([part.sizes for part in parts])
         rows = _joined([part.rows for part in parts])

@@ -156,11 +156,6 @@ class ViewUnits:
         return self._open.nbytes if self._open else 0
 
     @property
-    def rows(self) -> int:
-        """How many events of open units are kept."""
-        return self._open.rows if self._open else 0
-
-    @property
     def over(self) -> bool:
         """Whether its successor has taken over, and no unit of its own is open."""
         return self._ends is not None and not self.units
