@@ -1,11 +1,12 @@
-"""The versions of what people and sensors feed: raw files, contributions, verdicts."""
+"""The versions of what people and sensors feed: raw files, contributions, verdicts, triggers."""
 
 from collections.abc import Iterable
 
 from triage import CaseStore
 from whetstone.catalog import Catalog
 from whetstone.contributions import contributions, contributions_version
-from whetstone.landing import landed_days, landed_version
+from whetstone.landing import landed_version, landed_versions
+from whetstone.quarantine import quarantined_contributors
 from whetstone.settings import Settings
 from whetstone.versions import Roots
 
@@ -15,6 +16,7 @@ def read_roots(catalog: Catalog, settings: Settings, cases: CaseStore) -> Roots:
     names = [
         *(f"landing/{source}" for source in catalog.sources),
         *(f"{kind}/{d}" for d in catalog.golden_datasets for kind in ("contributions", "verdicts")),
+        *(f"{kind}/{d}" for d in catalog.detectors for kind in ("triggers", "shadow")),
     ]
     return Roots({name: read_root(name, catalog, settings, cases) for name in names})
 
@@ -30,14 +32,20 @@ def read_root(
     kind, _, name = root.partition("/")
     match kind:
         case "landing":
-            landed = landed_days(settings.landing, name) if days is None else days
             zones = time_zones(catalog)
-            return {day: landed_version(settings.landing, name, day, zones) for day in landed}
+            if days is None:
+                return {**landed_versions(settings.landing, name, zones)}
+            return {day: landed_version(settings.landing, name, day, zones) for day in days}
         case "contributions":
             accepted = contributions(settings.contributions, name)
             return {None: contributions_version(accepted)} if accepted else {}
+        case "triggers":
+            return {None: cases.trigger_fingerprint([name])}
+        case "shadow":
+            return {None: cases.newest_shadow_day(name)}
         case _:
-            return {None: cases.verdict_fingerprint(detectors_of(catalog, name))}
+            distrusted = quarantined_contributors(settings.contributions, name)
+            return {None: cases.verdict_fingerprint(detectors_of(catalog, name), distrusted)}
 
 
 def time_zones(catalog: Catalog) -> dict[str, str]:

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +32,7 @@ class Made:
         version: content version.
         made_at: UTC time, ISO 8601.
         gate: `passed` or `failed` where the asset has a gate, else empty.
+        expired: its rows are gone; what was made from them stands.
     """
 
     code_version: str
@@ -39,6 +40,7 @@ class Made:
     version: str
     made_at: str = ""
     gate: str = ""
+    expired: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ class Ledger(Protocol):
         """What has been made; None: nothing yet."""
         ...
 
-    def days(self, asset: str) -> Sequence[str]:
-        """The days of a daily asset that have been made, ascending."""
+    def days(self, asset: str) -> Mapping[str, Made]:
+        """What has been made of a daily asset, by day, ascending."""
         ...
 
     def attempt(self, asset: str, day: str | None) -> Attempt | None:
@@ -106,14 +108,15 @@ class LakeLedger:
             return None
         return _made(path, status.st_mtime_ns, status.st_ino)
 
-    def days(self, asset: str) -> list[str]:
-        """The days of a daily asset that have been made, ascending."""
+    def days(self, asset: str) -> dict[str, Made]:
+        """What has been made of a daily asset, by day, ascending."""
         try:
             names = os.listdir(f"{self._root}/{asset}")  # noqa: PTH208
         except FileNotFoundError:
-            return []
+            return {}
         days = sorted(name.removeprefix("day=") for name in names if name.startswith("day="))
-        return [day for day in days if self.made(asset, day) is not None]
+        found = ((day, self.made(asset, day)) for day in days)
+        return {day: made for day, made in found if made is not None}
 
     def attempt(self, asset: str, day: str | None) -> Attempt | None:
         """The last try, where it did not succeed."""
@@ -158,6 +161,7 @@ def _made(path: str, _modified: int, _inode: int) -> Made:
         manifest["version"],
         manifest["made_at"],
         sys.intern(manifest["facts"].get("gate", "")),
+        bool(manifest.get("expired_at")),
     )
 
 

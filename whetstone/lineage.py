@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
+from functools import lru_cache
 
 from whetstone.catalog import Catalog
-from whetstone.catalog.catalog_pb2 import Detector, FeatureView, Source
+from whetstone.catalog.catalog_pb2 import Detector, FeatureView, GoldenDataset, Source
 from whetstone.catalog.families import families_of
 from whetstone.catalog.hashes import (
     message_field_hash,
@@ -25,6 +26,9 @@ from whetstone.parsing.templates_masks import MASKING
 
 ALERTS = "alerts/daily"
 WAREHOUSE = "warehouse/views"
+OVERVIEW = "overview/page"
+TRAILING_DAYS = 14
+"""Days before a day that its drift is compared with."""
 
 
 class Follow(Enum):
@@ -46,7 +50,7 @@ class Input:
         gated: its gate must have passed, as its manifest says.
         optional: what cannot be made is left out; else the asset cannot be made without it.
         days_before: of a daily input: how many of the days before are read as well, as far as
-            they exist.
+            they exist; the day itself has to, unless the input is optional.
     """
 
     asset: str
@@ -57,10 +61,13 @@ class Input:
 
     def days(self, day: str) -> Sequence[str]:
         """The days of a daily input that a day is made from, ascending."""
-        if not self.days_before:
-            return (day,)
-        last = date.fromisoformat(day)
-        return [(last - timedelta(n)).isoformat() for n in range(self.days_before, -1, -1)]
+        return _days_until(day, self.days_before) if self.days_before else (day,)
+
+
+@lru_cache(maxsize=100_000)
+def _days_until(day: str, before: int) -> Sequence[str]:
+    last = date.fromisoformat(day)
+    return tuple((last - timedelta(n)).isoformat() for n in range(before, -1, -1))
 
 
 @dataclass(frozen=True)
@@ -119,21 +126,8 @@ def build_graph(catalog: Catalog, training_code: Mapping[str, str]) -> Graph:
     # A source that has not landed on a day, or a detector that fails, keeps back no other's alerts.
     scores = [Input(f"scores/{name}", optional=True) for name in catalog.detectors]
     nodes.append(Node(ALERTS, True, "", tuple(scores)))
-    nodes += [
-        Node(
-            f"quality/{name}",
-            False,
-            "",
-            (
-                Input(f"evaluation/{name}"),
-                # Its own alerts change with its scores; those of others are no reason.
-                Input(f"scores/{name}"),
-                Input(ALERTS, Follow.AFTER),
-                Input(f"verdicts/{detector.golden_dataset}"),
-            ),
-        )
-        for name, detector in catalog.detectors.items()
-    ]
+    nodes += [_quality_of(catalog, detector) for detector in catalog.detectors.values()]
+    nodes.append(Node(OVERVIEW, False, "", tuple(_told(nodes))))
     nodes.append(Node(WAREHOUSE, False, "", tuple(_queried(nodes))))
     return Graph(
         {node.asset: node for node in nodes},
@@ -176,10 +170,19 @@ def _of_golden_datasets(catalog: Catalog) -> Iterable[Node]:
             (
                 Input(f"contributions/{name}"),
                 Input(f"verdicts/{name}"),
+                *_refreshed_by(catalog, dataset),
                 # Where the events lie that verdicts are about.
                 Input(f"parsed/{view.source}", Follow.AFTER, optional=True),
             ),
         )
+
+
+def _refreshed_by(catalog: Catalog, dataset: GoldenDataset) -> Iterable[Input]:
+    """What calls for a new sample of benign production units."""
+    if dataset.HasField("refresh"):
+        for detector in catalog.detectors.values():
+            if detector.golden_dataset == dataset.name:
+                yield Input(f"triggers/{detector.name}")
 
 
 def _of_templates(catalog: Catalog) -> Iterable[Node]:
@@ -209,6 +212,16 @@ def _of_features(catalog: Catalog) -> Iterable[Node]:
         view = catalog.view_of(dataset)
         inputs = (Input(f"golden/{name}"), *_templates_of(catalog, view, Follow.CONTENT))
         yield Node(f"golden_features/{name}", False, view_hash(view), inputs)
+        yield Node(
+            f"golden_report/{name}",
+            False,
+            "",
+            (
+                Input(f"golden/{name}"),
+                Input(f"golden_features/{name}"),
+                Input(f"parsed/{view.source}", Follow.AFTER, optional=True),
+            ),
+        )
 
 
 def _templates_of(catalog: Catalog, view: FeatureView, follow: Follow) -> Iterable[Input]:
@@ -240,11 +253,16 @@ def _of_detector(
         f"model/{name}",
         False,
         version_of(
-            message_hash(detector), used, *(training_code[one] for one in families_of(detector))
+            message_hash(detector),
+            used,
+            *([dataset.max_contributor_share] if dataset.max_contributor_share else []),
+            *(training_code[one] for one in families_of(detector)),
         ),
-        (Input(f"training_set/{name}"),),
+        (Input(f"training_set/{name}"), Input(f"triggers/{name}")),
     )
-    yield Node(f"evaluation/{name}", False, "", (Input(f"model/{name}"),))
+    judged_by = version_of(message_hash(detector.gate), _canaries(dataset))
+    judged = (Input(f"model/{name}"), Input(f"shadow/{name}"))
+    yield Node(f"evaluation/{name}", False, judged_by, judged)
     # A release takes along what is online when it is made; newer windows make no newer release.
     online = [Input(f"online/{name}", Follow.AFTER, optional=True)] if slow else []
     yield Node(f"release/{name}", False, "", (Input(f"evaluation/{name}", gated=True), *online))
@@ -266,8 +284,35 @@ def _of_detector(
         f"drift/{name}",
         True,
         "",
-        (Input(f"scores/{name}"), Input(f"release/{name}", Follow.LATEST)),
+        (
+            Input(f"scores/{name}", days_before=TRAILING_DAYS),
+            Input(f"parsed/{source.name}", days_before=TRAILING_DAYS),
+            Input(f"release/{name}", Follow.LATEST),
+        ),
     )
+
+
+def _quality_of(catalog: Catalog, detector: Detector) -> Node:
+    dataset = catalog.golden_datasets[detector.golden_dataset]
+    floor = detector.gate.min_precision
+    return Node(
+        f"quality/{detector.name}",
+        False,
+        version_of(_canaries(dataset), floor) if floor else _canaries(dataset),
+        (
+            Input(f"evaluation/{detector.name}"),
+            # Its own alerts change with its scores; those of others are no reason.
+            Input(f"scores/{detector.name}"),
+            Input(ALERTS, Follow.AFTER),
+            Input(f"parsed/{catalog.source_of(dataset).name}", Follow.AFTER),
+            Input(f"verdicts/{dataset.name}"),
+        ),
+    )
+
+
+def _canaries(dataset: GoldenDataset) -> str:
+    """The attacks that every model must find; empty: none."""
+    return version_of(*map(message_hash, dataset.canaries)) if dataset.canaries else ""
 
 
 def _of_slow_features(detector: Detector, slow: Sequence[Slow]) -> Iterable[Node]:
@@ -292,6 +337,13 @@ def _of_slow_features(detector: Detector, slow: Sequence[Slow]) -> Iterable[Node
         version,
         tuple(Input(each, optional=True) for each in features),
     )
+
+
+def _told(nodes: Iterable[Node]) -> Iterable[Input]:
+    """What the overview of all detectors tells of."""
+    for node in nodes:
+        if node.layer in ("drift", "quality", "evaluation"):
+            yield Input(node.asset, optional=True)
 
 
 def _queried(nodes: Iterable[Node]) -> Iterable[Input]:

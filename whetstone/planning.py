@@ -11,6 +11,12 @@ What cannot be made is held, with the reason. Where a gate failed, that is the e
 champion stays and goes on. Where an input is missing or the last try failed, it is out of date, and
 nothing is made from its content: a model must not be trained on features of other definitions than
 it is released with. What needs it by the way only (`optional`, or to follow the latest) goes on.
+
+Rows that have expired are history. What was made from them stays as it is, whatever becomes of its
+definitions; only raw files that change bring a day back, and then all that follows from it.
+
+What people hold (a pause, a change freeze, a budget that is used up) stays as it was made, and all
+that is made from it goes on with that.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +24,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 
+from whetstone.causes import causes_of, is_heeded
 from whetstone.lake import version_of
 from whetstone.ledger import Ledger, Made, evidence_of
 from whetstone.lineage import Follow, Graph, Input, Node
@@ -69,6 +76,8 @@ def plan(
     roots: Roots,
     now: datetime,
     active: frozenset[Key] = frozenset(),
+    holds: Mapping[str, str] | None = None,
+    retrainings: int | None = None,
 ) -> Plan:
     """Decide what to run.
 
@@ -78,15 +87,27 @@ def plan(
         roots: the versions of the roots.
         now: the time, with its zone.
         active: what is being made at this moment; it is waited for.
+        holds: assets that are not made anew for now, with the reason; a first time they are.
+        retrainings: how many models may be trained anew for now; None: any number. First trainings
+            do not count.
     """
-    return _Planner(graph, ledger, roots, now, active).plan()
+    return _Planner(graph, ledger, roots, now, active, holds or {}, retrainings).plan()
 
 
 class _Planner:
     def __init__(
-        self, graph: Graph, ledger: Ledger, roots: Roots, now: datetime, active: frozenset[Key]
+        self,
+        graph: Graph,
+        ledger: Ledger,
+        roots: Roots,
+        now: datetime,
+        active: frozenset[Key],
+        holds: Mapping[str, str],
+        retrainings: int | None,
     ):
         self._graph = graph
+        self._holds = holds
+        self._retrainings = retrainings
         self._ledger = Snapshot(ledger)
         self._roots = roots
         self._now = now
@@ -99,12 +120,17 @@ class _Planner:
         self._evidence: dict[Key, str] = {}
         # Of a daily asset as a whole, for what has no days: it is asked for once.
         self._wholes: dict[str, _State] = {}
+        self._existing: dict[str, set[str | None]] = {}
+        # Daily assets of which no day is but fresh, and which need no look at each.
+        self._calm: set[str] = set()
 
     def plan(self) -> Plan:
         for node in self._graph.nodes.values():
             self._days[node.asset] = self._days_of(node)
             for day in self._days[node.asset]:
                 self._states[node.asset, day] = self._judge(node, day)
+            if all(self._states[node.asset, day] is _State.FRESH for day in self._days[node.asset]):
+                self._calm.add(node.asset)
         wanted = [key for key, state in self._states.items() if state is _State.RUN]
         waiting = [_text(key) for key, state in self._states.items() if state is _State.WAITS]
         return Plan(tuple(self._runs(wanted)), tuple(waiting), self._held)
@@ -122,14 +148,20 @@ class _Planner:
 
     def _existing_days(self, asset: str) -> set[str | None]:
         """The days that have been made or can be: the raw files of a day may be gone by now."""
-        can_be = (d for d in self._days[asset] if self._states[asset, d] is not _State.MISSING)
-        return {*self._ledger.days(asset), *can_be}
+        if asset not in self._existing:
+            can_be = (d for d in self._days[asset] if self._states[asset, d] is not _State.MISSING)
+            self._existing[asset] = {*self._ledger.days(asset), *can_be}
+        return self._existing[asset]
 
     def _judge(self, node: Node, day: str | None) -> _State:
         key = (node.asset, day)
         if key in self._active:
             return _State.WAITS
         made = self._ledger.made(*key)
+        if made is not None and self._is_untouched(node, day, made):
+            return _State.FRESH
+        if day is not None and self._is_history(node, day):
+            return _State.MISSING if made is None else _State.FRESH
         states = [(source, self._state_of(source, day)) for source in node.inputs]
         if gate := next((s.asset for s, state in states if state is _State.BLOCKED), None):
             self._held[_text(key)] = f"the gate of {gate} failed"
@@ -140,10 +172,10 @@ class _Planner:
             return self._hold(key, made, reason)
         inputs = self._versions.inputs(node, day)
         newest = day == self._days[node.asset][-1]
-        heeded = [(source, state) for source, state in states if _heeded(source, made, newest)]
+        heeded = [(source, state) for source, state in states if is_heeded(source, made, newest)]
         # An input that is about to be made anew may come out as it was.
         settled = [source.asset for source, state in heeded if state is not _State.RUN]
-        causes = _causes(node, made, inputs, settled)
+        causes = causes_of(node, made, inputs, settled)
         stuck = [s.asset for s, state in states if state is _State.STUCK and _binds(s)]
         if not causes:
             if {_State.RUN, _State.WAITS}.intersection(state for _, state in heeded):
@@ -160,8 +192,47 @@ class _Planner:
             if _State.RUN in of_inputs:
                 return _State.WAITS
             return self._hold(key, made, attempt.story)
+        if made is not None and (reason := self._held_by_people(node)):
+            self._held[_text(key)] = reason
+            return _State.FRESH
         self._causes[key] = causes
         return _State.RUN
+
+    def _is_untouched(self, node: Node, day: str | None, made: Made) -> bool:
+        """Whether all inputs are as they were: what is true of nearly all, told quickly."""
+        if made.code_version != node.code_version:
+            return False
+        newest = day == self._days[node.asset][-1]
+        recorded = 0
+        for source in node.inputs:
+            if self._state_of(source, day) is not _State.FRESH:
+                return False
+            before = made.inputs.get(source.asset)
+            recorded += before is not None
+            if is_heeded(source, made, newest) and self._versions.of(source, day) != before:
+                return False
+        return recorded == len(made.inputs)
+
+    def _is_history(self, node: Node, day: str) -> bool:
+        """Whether rows that a day would be made from have expired, and do not come back."""
+        needed = (s.asset for s in node.inputs if _binds(s) and s.asset in self._graph.nodes)
+        return any(
+            (made := self._ledger.made(asset, day)) is not None
+            and made.expired
+            and self._state_of_day(asset, day) is _State.FRESH
+            for asset in needed
+        )
+
+    def _held_by_people(self, node: Node) -> str:
+        """Why an asset that is stale stays as it is; empty: nothing holds it."""
+        if reason := self._holds.get(node.asset):
+            return reason
+        if node.layer != "model" or self._retrainings is None:
+            return ""
+        if not self._retrainings:
+            return "today's budget of retrainings is used up"
+        self._retrainings -= 1
+        return ""
 
     def _hold(self, key: Key, made: Made | None, reason: str) -> _State:
         self._held[_text(key)] = reason
@@ -176,6 +247,12 @@ class _Planner:
         if not self._graph.is_daily(asset):
             state = self._states[asset, None]
         elif day is not None:
+            own = self._state_of_day(asset, day)
+            if own is _State.FRESH and asset in self._calm:
+                return own
+            # The days before may be wanting, the day itself may not.
+            if not source.optional and own in (_State.MISSING, _State.STUCK):
+                return own
             state = _together({self._state_of_day(asset, each) for each in source.days(day)})
         else:
             state = self._state_of_whole(asset)
@@ -279,35 +356,6 @@ def _nothing_yet(states: Sequence[tuple[Input, _State]]) -> bool:
 def _binds(source: Input) -> bool:
     """Whether something cannot be right while the input is out of date."""
     return source.follow is Follow.CONTENT and not source.optional
-
-
-def _heeded(source: Input, made: Made | None, newest: bool) -> bool:
-    """Whether an input's changes matter to what has been made."""
-    match source.follow:
-        case Follow.CONTENT:
-            return True
-        case Follow.LATEST:
-            return newest or made is None
-        case Follow.PRESENCE:
-            return made is None or source.asset not in made.inputs
-        case Follow.AFTER:
-            return False
-
-
-def _causes(
-    node: Node, made: Made | None, inputs: Mapping[str, str], settled: Iterable[str]
-) -> list[str]:
-    if made is None:
-        return ["never made"]
-    causes = ["its definitions changed"] if made.code_version != node.code_version else []
-    for asset in settled:
-        before, now = made.inputs.get(asset), inputs.get(asset)
-        if before != now:
-            what = "appeared" if before is None else "disappeared" if now is None else "changed"
-            causes.append(f"{asset} {what}")
-    known = {source.asset for source in node.inputs}
-    causes += [f"{asset} is no input any more" for asset in made.inputs if asset not in known]
-    return causes
 
 
 def _ranges(assets_of: Mapping[str, list[str]]) -> Iterable[tuple[tuple[str, ...], list[str]]]:

@@ -4,12 +4,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 # Installed from a wheel there is no project: nothing is to lie among the packages.
 _HERE = PROJECT_ROOT if (PROJECT_ROOT / "pyproject.toml").exists() else Path()
+
+
+class Retention(BaseModel, extra="forbid", frozen=True):
+    """How much of a layer is kept: whichever bound is met first."""
+
+    days: int | None = Field(None, ge=1, description="Rows of older days are dropped")
+    gigabytes: float | None = Field(None, gt=0, description="Oldest days are dropped beyond it")
 
 
 class Settings(BaseSettings):
@@ -37,6 +44,20 @@ class Settings(BaseSettings):
     )
     triage_tokens: Path | None = Field(
         None, description="File of the API's tokens: a line `ENVIRONMENT TOKEN` each"
+    )
+    retrainings_a_day: int = Field(
+        20, ge=0, description="Models that may be trained anew in a UTC day; 0: any number"
+    )
+    calendar: Path | None = Field(
+        None, description="iCalendar file of change freezes: meanwhile nothing is retrained"
+    )
+    notify: dict[str, list[SecretStr]] = Field(
+        default_factory=dict[str, list[SecretStr]],
+        description="Where owners are told: JSON object of owner (or *) to URLs as of apprise",
+    )
+    retention: dict[str, Retention] = Field(
+        default_factory=dict[str, Retention],
+        description='What the lake keeps, by layer, such as {"parsed": {"days": 90}}',
     )
     memory_limit: str = Field("4GB", description="DuckDB's memory limit per connection")
     threads: int = Field(0, description="DuckDB's threads per connection; 0: one per core")

@@ -4,7 +4,7 @@ The plan compares them with what a manifest recorded; the making of an asset rec
 come through here, so that they cannot differ.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from whetstone.lake import version_of
@@ -33,21 +33,23 @@ class Snapshot:
 
     def __init__(self, ledger: Ledger):
         self._ledger = ledger
-        self._made: dict[Key, Made | None] = {}
-        self._days: dict[str, Sequence[str]] = {}
+        self._made: dict[str, Made | None] = {}
+        self._days: dict[str, Mapping[str, Made]] = {}
 
     def made(self, asset: str, day: str | None) -> Made | None:
         """As in `Ledger`."""
-        key = (asset, day)
-        if key not in self._made:
-            self._made[key] = self._ledger.made(asset, day)
-        return self._made[key]
+        if day is not None:
+            return self.days(asset).get(day)
+        if asset not in self._made:
+            self._made[asset] = self._ledger.made(asset, day)
+        return self._made[asset]
 
-    def days(self, asset: str) -> Sequence[str]:
+    def days(self, asset: str) -> Mapping[str, Made]:
         """As in `Ledger`."""
-        if asset not in self._days:
-            self._days[asset] = self._ledger.days(asset)
-        return self._days[asset]
+        found = self._days.get(asset)
+        if found is None:
+            found = self._days[asset] = self._ledger.days(asset)
+        return found
 
     def attempt(self, asset: str, day: str | None) -> Attempt | None:
         """As in `Ledger`."""
@@ -62,13 +64,16 @@ class Versions:
         self._ledger = ledger
         self._roots = roots
         self._of_all_days: dict[str, str | None] = {}
+        # Many assets look back to the same days of an input.
+        self._of_windows: dict[tuple[str, str, int], str | None] = {}
 
     def inputs(self, node: Node, day: str | None) -> dict[str, str]:
         """Of all inputs that exist and are recorded, by name."""
-        found = ((source.asset, self._version(source, day)) for source in node.inputs)
+        found = ((source.asset, self.of(source, day)) for source in node.inputs)
         return {asset: version for asset, version in found if version is not None}
 
-    def _version(self, source: Input, day: str | None) -> str | None:
+    def of(self, source: Input, day: str | None) -> str | None:
+        """Of one input; None: it does not exist, or is not recorded."""
         asset = source.asset
         if source.follow is Follow.AFTER:
             return None
@@ -80,7 +85,10 @@ class Versions:
                 return "present" if self._ledger.days(asset) else None
             return self._all_days(asset)
         if day is not None and source.days_before and self._graph.is_daily(asset):
-            return self._of_days(asset, source.days(day))
+            window = (asset, day, source.days_before)
+            if window not in self._of_windows:
+                self._of_windows[window] = self._of_days(asset, source.days(day))
+            return self._of_windows[window]
         made = self._ledger.made(asset, day if self._graph.is_daily(asset) else None)
         if made is not None and source.follow is Follow.PRESENCE:
             return "present"
@@ -91,7 +99,7 @@ class Versions:
             self._of_all_days[asset] = self._of_days(asset, self._ledger.days(asset))
         return self._of_all_days[asset]
 
-    def _of_days(self, asset: str, days: Sequence[str]) -> str | None:
-        made = {day: self._ledger.made(asset, day) for day in days}
-        versions = [f"{day}={m.version}" for day, m in made.items() if m is not None]
+    def _of_days(self, asset: str, days: Iterable[str]) -> str | None:
+        made = ((day, self._ledger.made(asset, day)) for day in days)
+        versions = [f"{day}={each.version}" for day, each in made if each is not None]
         return version_of(*versions) if versions else None

@@ -32,8 +32,9 @@ class MemoryLedger:
     def made(self, asset: str, day: str | None) -> Made | None:
         return self.manifests.get((asset, day))
 
-    def days(self, asset: str) -> list[str]:
-        return sorted(day for name, day in self.manifests if name == asset and day is not None)
+    def days(self, asset: str) -> dict[str, Made]:
+        found = {d: made for (name, d), made in self.manifests.items() if name == asset and d}
+        return {day: found[day] for day in sorted(found)}
 
     def attempt(self, asset: str, day: str | None) -> Attempt | None:
         return self.attempts.get((asset, day))

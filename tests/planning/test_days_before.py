@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from planner_world import MemoryLedger
 
-from whetstone.ledger import Made
+from whetstone.ledger import Attempt, Made, evidence_of
 from whetstone.lineage import Graph, Input, Node
 from whetstone.planning import Plan, plan
 from whetstone.versions import Roots, current_inputs
@@ -43,6 +43,11 @@ class Lab:
         inputs = current_inputs(self.graph, asset, day, self.ledger, self.roots)
         self.ledger.manifests[asset, day] = Made("1", inputs, content, "")
 
+    def attempt(self, asset: str, day: str) -> Attempt:
+        """A try to make it that failed."""
+        inputs = current_inputs(self.graph, asset, day, self.ledger, self.roots)
+        return Attempt(evidence_of("1", inputs), NOW.isoformat(), error="boom")
+
     def settle(self) -> set[tuple[str, str]]:
         """Carry out plans until nothing is stale; content is what landed on the day."""
         made: set[tuple[str, str]] = set()
@@ -78,6 +83,18 @@ def test_a_day_that_lands_late_is_heeded_too():
 def test_days_that_are_missing_keep_nothing_back():
     lab = Lab([DAYS[0], DAYS[6]])
     assert ("scores/m", DAYS[6]) in lab.ledger.manifests
+
+
+def test_the_day_itself_must_exist_and_be_sound_unless_it_is_optional():
+    lab = Lab(DAYS[:3])
+    # Of the last day nothing has been scored, of the days before it has.
+    del lab.ledger.manifests["scores/m", DAYS[2]]
+    lab.ledger.attempts["scores/m", DAYS[2]] = lab.attempt("scores/m", DAYS[2])
+    needed = Node("drift/m", True, "1", (Input("parsed/a"), Input("scores/m", days_before=2)))
+    lab.graph = Graph({**lab.graph.nodes, "drift/m": needed}, lab.graph.daily_roots)
+    decided = lab.look()
+    assert [run.days for run in decided.runs] == [tuple(DAYS[:2])]
+    assert decided.held[f"drift/m[{DAYS[2]}]"] == "scores/m does not exist"
 
 
 def test_a_new_day_concerns_no_day_before_it():

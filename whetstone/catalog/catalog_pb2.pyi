@@ -28,6 +28,23 @@ class PersonalData(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HOST: _ClassVar[PersonalData]
     FREE_TEXT: _ClassVar[PersonalData]
 
+class Signal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIGNAL_UNSPECIFIED: _ClassVar[Signal]
+    FEATURES: _ClassVar[Signal]
+    TEMPLATES: _ClassVar[Signal]
+    SCORES: _ClassVar[Signal]
+    ALERT_RATE: _ClassVar[Signal]
+    VOLUME: _ClassVar[Signal]
+    LABELS: _ClassVar[Signal]
+
+class Action(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACTION_UNSPECIFIED: _ClassVar[Action]
+    RETRAIN: _ClassVar[Action]
+    HOLD: _ClassVar[Action]
+    PAGE: _ClassVar[Action]
+
 class Cell(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CELL_UNSPECIFIED: _ClassVar[Cell]
@@ -74,6 +91,17 @@ ADDRESS: PersonalData
 USER: PersonalData
 HOST: PersonalData
 FREE_TEXT: PersonalData
+SIGNAL_UNSPECIFIED: Signal
+FEATURES: Signal
+TEMPLATES: Signal
+SCORES: Signal
+ALERT_RATE: Signal
+VOLUME: Signal
+LABELS: Signal
+ACTION_UNSPECIFIED: Action
+RETRAIN: Action
+HOLD: Action
+PAGE: Action
 CELL_UNSPECIFIED: Cell
 GRU: Cell
 LSTM: Cell
@@ -227,7 +255,7 @@ class Feature(_message.Message):
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., data_type: _Optional[str] = ..., definition: _Optional[str] = ...) -> None: ...
 
 class GoldenDataset(_message.Message):
-    __slots__ = ("name", "display_name", "description", "owners", "tags", "feature_view", "classes", "technique", "holdout")
+    __slots__ = ("name", "display_name", "description", "owners", "tags", "feature_view", "classes", "technique", "holdout", "canaries", "refresh", "expires_after", "max_contributor_share")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -244,6 +272,10 @@ class GoldenDataset(_message.Message):
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     TECHNIQUE_FIELD_NUMBER: _ClassVar[int]
     HOLDOUT_FIELD_NUMBER: _ClassVar[int]
+    CANARIES_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AFTER_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONTRIBUTOR_SHARE_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -253,7 +285,31 @@ class GoldenDataset(_message.Message):
     classes: _containers.RepeatedCompositeFieldContainer[Class]
     technique: str
     holdout: Holdout
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., feature_view: _Optional[str] = ..., classes: _Optional[_Iterable[_Union[Class, _Mapping]]] = ..., technique: _Optional[str] = ..., holdout: _Optional[_Union[Holdout, _Mapping]] = ...) -> None: ...
+    canaries: _containers.RepeatedCompositeFieldContainer[Canary]
+    refresh: Refresh
+    expires_after: str
+    max_contributor_share: float
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., feature_view: _Optional[str] = ..., classes: _Optional[_Iterable[_Union[Class, _Mapping]]] = ..., technique: _Optional[str] = ..., holdout: _Optional[_Union[Holdout, _Mapping]] = ..., canaries: _Optional[_Iterable[_Union[Canary, _Mapping]]] = ..., refresh: _Optional[_Union[Refresh, _Mapping]] = ..., expires_after: _Optional[str] = ..., max_contributor_share: _Optional[float] = ...) -> None: ...
+
+class Canary(_message.Message):
+    __slots__ = ("name", "technique", "description", "lines")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TECHNIQUE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    technique: str
+    description: str
+    lines: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., technique: _Optional[str] = ..., description: _Optional[str] = ..., lines: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Refresh(_message.Message):
+    __slots__ = ("units", "days")
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    units: int
+    days: int
+    def __init__(self, units: _Optional[int] = ..., days: _Optional[int] = ...) -> None: ...
 
 class Class(_message.Message):
     __slots__ = ("name", "aliases", "positive")
@@ -292,7 +348,7 @@ class TimeHoldout(_message.Message):
     def __init__(self, validation_from: _Optional[str] = ..., test_from: _Optional[str] = ...) -> None: ...
 
 class Detector(_message.Message):
-    __slots__ = ("name", "display_name", "description", "owners", "tags", "golden_dataset", "features", "gradient_boosting", "pca_spe", "isolation_forest", "random_forest", "logistic_regression", "nearest_neighbours", "mahalanobis", "log_key_sequence", "language_model", "flow_sequence", "text_ngrams", "text_cnn", "ensemble", "sequence_ngrams", "sequence_sets", "operating_point", "gate", "seed", "warm_start", "early", "slow")
+    __slots__ = ("name", "display_name", "description", "owners", "tags", "golden_dataset", "features", "gradient_boosting", "pca_spe", "isolation_forest", "random_forest", "logistic_regression", "nearest_neighbours", "mahalanobis", "log_key_sequence", "language_model", "flow_sequence", "text_ngrams", "text_cnn", "ensemble", "sequence_ngrams", "sequence_sets", "operating_point", "gate", "seed", "warm_start", "early", "slow", "drift", "cadence")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -328,6 +384,8 @@ class Detector(_message.Message):
     WARM_START_FIELD_NUMBER: _ClassVar[int]
     EARLY_FIELD_NUMBER: _ClassVar[int]
     SLOW_FIELD_NUMBER: _ClassVar[int]
+    DRIFT_FIELD_NUMBER: _ClassVar[int]
+    CADENCE_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -356,7 +414,35 @@ class Detector(_message.Message):
     warm_start: bool
     early: bool
     slow: _containers.RepeatedCompositeFieldContainer[SlowFeatures]
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., golden_dataset: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., gradient_boosting: _Optional[_Union[GradientBoosting, _Mapping]] = ..., pca_spe: _Optional[_Union[PcaSpe, _Mapping]] = ..., isolation_forest: _Optional[_Union[IsolationForest, _Mapping]] = ..., random_forest: _Optional[_Union[RandomForest, _Mapping]] = ..., logistic_regression: _Optional[_Union[LogisticRegression, _Mapping]] = ..., nearest_neighbours: _Optional[_Union[NearestNeighbours, _Mapping]] = ..., mahalanobis: _Optional[_Union[Mahalanobis, _Mapping]] = ..., log_key_sequence: _Optional[_Union[LogKeySequence, _Mapping]] = ..., language_model: _Optional[_Union[LanguageModel, _Mapping]] = ..., flow_sequence: _Optional[_Union[FlowSequence, _Mapping]] = ..., text_ngrams: _Optional[_Union[TextNgrams, _Mapping]] = ..., text_cnn: _Optional[_Union[TextCnn, _Mapping]] = ..., ensemble: _Optional[_Union[Ensemble, _Mapping]] = ..., sequence_ngrams: _Optional[_Union[SequenceNgrams, _Mapping]] = ..., sequence_sets: _Optional[_Union[SequenceSets, _Mapping]] = ..., operating_point: _Optional[_Union[OperatingPoint, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., seed: _Optional[int] = ..., warm_start: _Optional[bool] = ..., early: _Optional[bool] = ..., slow: _Optional[_Iterable[_Union[SlowFeatures, _Mapping]]] = ...) -> None: ...
+    drift: DriftPolicy
+    cadence: Cadence
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., owners: _Optional[_Iterable[str]] = ..., tags: _Optional[_Mapping[str, str]] = ..., golden_dataset: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., gradient_boosting: _Optional[_Union[GradientBoosting, _Mapping]] = ..., pca_spe: _Optional[_Union[PcaSpe, _Mapping]] = ..., isolation_forest: _Optional[_Union[IsolationForest, _Mapping]] = ..., random_forest: _Optional[_Union[RandomForest, _Mapping]] = ..., logistic_regression: _Optional[_Union[LogisticRegression, _Mapping]] = ..., nearest_neighbours: _Optional[_Union[NearestNeighbours, _Mapping]] = ..., mahalanobis: _Optional[_Union[Mahalanobis, _Mapping]] = ..., log_key_sequence: _Optional[_Union[LogKeySequence, _Mapping]] = ..., language_model: _Optional[_Union[LanguageModel, _Mapping]] = ..., flow_sequence: _Optional[_Union[FlowSequence, _Mapping]] = ..., text_ngrams: _Optional[_Union[TextNgrams, _Mapping]] = ..., text_cnn: _Optional[_Union[TextCnn, _Mapping]] = ..., ensemble: _Optional[_Union[Ensemble, _Mapping]] = ..., sequence_ngrams: _Optional[_Union[SequenceNgrams, _Mapping]] = ..., sequence_sets: _Optional[_Union[SequenceSets, _Mapping]] = ..., operating_point: _Optional[_Union[OperatingPoint, _Mapping]] = ..., gate: _Optional[_Union[Gate, _Mapping]] = ..., seed: _Optional[int] = ..., warm_start: _Optional[bool] = ..., early: _Optional[bool] = ..., slow: _Optional[_Iterable[_Union[SlowFeatures, _Mapping]]] = ..., drift: _Optional[_Union[DriftPolicy, _Mapping]] = ..., cadence: _Optional[_Union[Cadence, _Mapping]] = ...) -> None: ...
+
+class DriftPolicy(_message.Message):
+    __slots__ = ("rules",)
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    rules: _containers.RepeatedCompositeFieldContainer[DriftRule]
+    def __init__(self, rules: _Optional[_Iterable[_Union[DriftRule, _Mapping]]] = ...) -> None: ...
+
+class DriftRule(_message.Message):
+    __slots__ = ("signal", "days", "action")
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    signal: Signal
+    days: int
+    action: Action
+    def __init__(self, signal: _Optional[_Union[Signal, str]] = ..., days: _Optional[int] = ..., action: _Optional[_Union[Action, str]] = ...) -> None: ...
+
+class Cadence(_message.Message):
+    __slots__ = ("cron", "jitter", "time_zone")
+    CRON_FIELD_NUMBER: _ClassVar[int]
+    JITTER_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    cron: str
+    jitter: str
+    time_zone: str
+    def __init__(self, cron: _Optional[str] = ..., jitter: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
 
 class SlowFeatures(_message.Message):
     __slots__ = ("view", "features", "max_age")
@@ -579,12 +665,14 @@ class OperatingPoint(_message.Message):
     def __init__(self, max_false_positive_rate: _Optional[float] = ..., significance: _Optional[float] = ...) -> None: ...
 
 class Gate(_message.Message):
-    __slots__ = ("min_average_precision", "tolerance")
+    __slots__ = ("min_average_precision", "tolerance", "min_precision")
     MIN_AVERAGE_PRECISION_FIELD_NUMBER: _ClassVar[int]
     TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    MIN_PRECISION_FIELD_NUMBER: _ClassVar[int]
     min_average_precision: float
     tolerance: float
-    def __init__(self, min_average_precision: _Optional[float] = ..., tolerance: _Optional[float] = ...) -> None: ...
+    min_precision: float
+    def __init__(self, min_average_precision: _Optional[float] = ..., tolerance: _Optional[float] = ..., min_precision: _Optional[float] = ...) -> None: ...
 
 class Environment(_message.Message):
     __slots__ = ("name", "display_name", "description", "sources", "detectors", "time_zone", "privacy", "channel")
@@ -617,6 +705,22 @@ class Privacy(_message.Message):
     hosts: Treatment
     key_period: KeyPeriod
     def __init__(self, addresses: _Optional[_Union[Treatment, str]] = ..., users: _Optional[_Union[Treatment, str]] = ..., hosts: _Optional[_Union[Treatment, str]] = ..., key_period: _Optional[_Union[KeyPeriod, str]] = ...) -> None: ...
+
+class Idea(_message.Message):
+    __slots__ = ("name", "description", "by", "feature_view", "features", "detectors")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_VIEW_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    DETECTORS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    by: str
+    feature_view: str
+    features: _containers.RepeatedCompositeFieldContainer[Feature]
+    detectors: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., by: _Optional[str] = ..., feature_view: _Optional[str] = ..., features: _Optional[_Iterable[_Union[Feature, _Mapping]]] = ..., detectors: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Definitions(_message.Message):
     __slots__ = ("sources", "feature_views", "golden_datasets", "detectors", "environments")

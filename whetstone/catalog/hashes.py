@@ -1,7 +1,8 @@
 """Hashes of what definitions mean: the code versions of the assets that are made from them.
 
 Words for people (comments, white space, `display_name`, `description`, owners, tags, samples) never
-enter a hash; expressions enter by their parse tree.
+enter a hash, nor does what decides when something is made or judged; expressions enter by their
+parse tree.
 """
 
 import hashlib
@@ -15,6 +16,8 @@ from whetstone.catalog.templated import reads_templates
 from whetstone.catalog.units import entity_columns
 
 _FOR_PEOPLE = ("display_name", "description", "owners", "tags", "samples", "max_reject_rate")
+# What decides when something is made or judged, and not what is made.
+_POLICIES = ("drift", "cadence", "canaries", "gate", "max_contributor_share")
 
 
 def source_hash(source: Source, fields: Iterable[str] | None = None) -> str:
@@ -85,13 +88,19 @@ def message_field_hash(source: Source) -> str:
 
 
 def message_hash(message: Message) -> str:
-    """A message without its words for people."""
+    """A message without its words for people and its policies."""
+    bare = meaning_of(message).SerializeToString(deterministic=True)
+    return hashlib.sha256(bare).hexdigest()[:16]
+
+
+def meaning_of(message: Message) -> Message:
+    """A copy of a message without its words for people and its policies."""
     copy = type(message)()
     copy.CopyFrom(message)
-    for name in _FOR_PEOPLE:
+    for name in (*_FOR_PEOPLE, *_POLICIES):
         if name in copy.DESCRIPTOR.fields_by_name:
             copy.ClearField(name)
-    return hashlib.sha256(copy.SerializeToString(deterministic=True)).hexdigest()[:16]
+    return copy
 
 
 def _feature(feature: Feature) -> tuple[str, ...]:

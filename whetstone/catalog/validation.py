@@ -4,6 +4,7 @@ import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from whetstone.catalog.canary_problems import canary_problems
 from whetstone.catalog.catalog_pb2 import (
     CEF,
     CSV,
@@ -23,8 +24,10 @@ from whetstone.catalog.catalog_pb2 import (
 )
 from whetstone.catalog.expressions import ExpressionError, ParsedExpression, parse_expression
 from whetstone.catalog.families import WITH_THRESHOLD, family_problems
+from whetstone.catalog.golden_problems import golden_problems
 from whetstone.catalog.patterns import group_names
 from whetstone.catalog.rawfields import EVERYWHERE, SYSLOG_FIELDS
+from whetstone.catalog.retraining_problems import retraining_problems
 from whetstone.catalog.sandbox import binding_problem, time_zones
 from whetstone.catalog.slow_problems import slow_problems, slow_types
 from whetstone.catalog.templated import TEMPLATE, has_templates
@@ -331,6 +334,10 @@ def _check_golden(
             seen.add(label)
     if not any(c.positive for c in dataset.classes) or all(c.positive for c in dataset.classes):
         yield located.error("classes", "name at least one positive class and one that is not")
+    for path, problem in golden_problems(dataset):
+        yield located.error(path, problem)
+    for path, problem in canary_problems(dataset):
+        yield located.error(path, problem)
     holdout = dataset.holdout
     match holdout.WhichOneof("by"):
         case "group":
@@ -388,7 +395,7 @@ def _check_detector(
         known |= slow_types(detector, others)
         if detector.early and unit.WhichOneof("unit") == "event":
             yield located.error("early", "an event is complete at once: leave it out")
-    for path, problem in family_problems(detector, known):
+    for path, problem in (*family_problems(detector, known), *retraining_problems(detector)):
         yield located.error(path, problem)
     operating_point = detector.operating_point
     match operating_point.WhichOneof("by"):
