@@ -129,6 +129,26 @@ class DriftVerdict(CarriedMetric):
     name: ClassVar[str] = "Drift verdict"
 
 
+class DriftSignal(CarriedMetric):
+    """A signal's own verdict: 0 ok, 1 warn, 2 drift."""
+
+    signal: str
+
+    name: ClassVar[str] = "Signal {signal}"
+
+
+class UnknownTemplates(CarriedMetric):
+    """The share of messages whose template the champion's dictionary does not have."""
+
+    name: ClassVar[str] = "Share of messages with an unknown template"
+
+
+class VolumeRatio(CarriedMetric):
+    """How many times as many units as on such days before."""
+
+    name: ClassVar[str] = "Units, times those expected"
+
+
 class ShareDrifted(CarriedMetric):
     """The share of features that drifted."""
 
@@ -136,9 +156,11 @@ class ShareDrifted(CarriedMetric):
 
 
 class WorstFeature(CarriedMetric):
-    """The worst feature's distance from its threshold (1: reached)."""
+    """The worst feature's distance from its threshold; `against`: reference or window."""
 
-    name: ClassVar[str] = "Worst feature, distance from its threshold"
+    against: str
+
+    name: ClassVar[str] = "Worst feature against the {against}, distance from its threshold"
 
 
 class QuantilePsi(CarriedMetric):

@@ -10,9 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +22,10 @@ from evidently.legacy.renderers.html_widgets import group_widget
 from evidently.legacy.utils import NumpyEncoder
 from evidently.legacy.utils.dashboard import STATIC_PATH
 
-COLOURS = {"ok": "#2e7d32", "warn": "#b26a00", "drift": "#c62828"}
+from monitoring.files import write_whole
+from monitoring.plain import cleaned, plain
+
+COLOURS = {"ok": "#2e7d32", "warn": "#955800", "drift": "#c62828", "bad": "#c62828"}
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,7 @@ class Banner:
 
 def write(path: Path, snapshot: Snapshot, banner: Banner) -> None:
     """Write the page; whoever reads `path` sees the former page or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page(snapshot, banner))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, page(snapshot, banner))
 
 
 def page(snapshot: Snapshot, banner: Banner) -> str:
@@ -62,10 +54,12 @@ def page(snapshot: Snapshot, banner: Banner) -> str:
     font = base64.b64encode((static / "material-ui-icons.woff2").read_bytes()).decode()
     return _PAGE.substitute(
         nonce=secrets.token_urlsafe(16),
-        title=html.escape(banner.title),
+        title=_text(banner.title),
         font=font,
         banner=_banner(banner),
-        report=script_json({"name": "Report", "widgets": [_plain(w) for w in widgets]}),
+        report=script_json(
+            {"name": "Report", "widgets": [cleaned(_without_graphs(w)) for w in widgets]}
+        ),
         library=(static / "index.js").read_text(encoding="utf-8"),
     )
 
@@ -78,25 +72,28 @@ def script_json(value: object) -> str:
     return text
 
 
-def _plain(widget: BaseWidgetInfo) -> dict[str, object]:
-    plain = widget.dict()
-    plain.pop("additionalGraphs", None)
-    return plain
+def _without_graphs(widget: BaseWidgetInfo) -> dict[str, object]:
+    fields = widget.dict()
+    fields.pop("additionalGraphs", None)
+    return fields
 
 
 def _banner(banner: Banner) -> str:
-    reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in banner.reasons)
+    reasons = "".join(f"<li>{_text(reason)}</li>" for reason in banner.reasons)
     figures = "".join(
-        f"<div><dt>{html.escape(what)}</dt><dd>{html.escape(number)}</dd>"
-        f"<small>{html.escape(remark)}</small></div>"
+        f"<div><dt>{_text(what)}</dt><dd>{_text(number)}</dd><small>{_text(remark)}</small></div>"
         for what, number, remark in banner.figures
     )
     return (
         f'<header style="border-color:{COLOURS[banner.state]}"><div class="state" '
         f'style="background:{COLOURS[banner.state]}">{html.escape(banner.state.upper())}</div>'
-        f"<div><h1>{html.escape(banner.title)}</h1><p>{html.escape(banner.subtitle)}</p>"
+        f"<div><h1>{_text(banner.title)}</h1><p>{_text(banner.subtitle)}</p>"
         f"<ul>{reasons}</ul></div><dl>{figures}</dl></header>"
     )
+
+
+def _text(text: str) -> str:
+    return html.escape(plain(text))
 
 
 _PAGE = Template("""<!DOCTYPE html>
@@ -126,6 +123,7 @@ header dt { color: #666; font-size: 13px; }
 header dd { margin: 0; font-size: 24px; font-weight: 600; max-width: 30em; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; }
 header small { color: #666; font-size: 13px; }
+#report td, #report th { text-align: left !important; overflow-wrap: anywhere; min-width: 5.5em; }
 </style>
 </head>
 <body>

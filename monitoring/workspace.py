@@ -36,6 +36,8 @@ from evidently.ui.storage.local.base import (
     LocalState,
 )
 
+from monitoring.projects import project_id, snapshot_id
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -62,19 +64,6 @@ class Panel:
     remark: str
     lines: Sequence[Line]
     size: str = "half"
-
-
-_NAMES = uuid.UUID("5f0b9a52-6f5e-4c51-9a3c-0d6c1f0f8a11")
-
-
-def project_id(name: str) -> uuid.UUID:
-    """The id of the project of this name."""
-    return uuid.uuid5(_NAMES, name)
-
-
-def snapshot_id(project: str, name: str) -> uuid.UUID:
-    """The id of the snapshot of this name in the project of that name."""
-    return uuid.uuid5(project_id(project), name)
 
 
 def ensure_project(
@@ -107,6 +96,20 @@ def add_snapshot(
         stage.write_snapshot(home, key, slim(snapshot, shown))
         _publish(stage, workspace, Path(str(home)) / SNAPSHOTS_DIR_NAME / f"{key}.json")
     return key
+
+
+def snapshots(workspace: Path, project: str) -> _Names:
+    """The names of the snapshots that a project has; ask with `in`."""
+    return _Names(workspace / str(project_id(project)) / SNAPSHOTS_DIR_NAME, project)
+
+
+@dataclass(frozen=True)
+class _Names:
+    directory: Path
+    project: str
+
+    def __contains__(self, name: str) -> bool:
+        return (self.directory / f"{snapshot_id(self.project, name)}.json").exists()
 
 
 def slim(snapshot: Snapshot, shown: Sequence[BaseWidgetInfo]) -> SnapshotModel:

@@ -48,9 +48,9 @@ def mine_source(lake: Lake, source: Source, others: Sequence[Path], staged: Stag
         others: further files of events, such as those of golden datasets.
         staged: gets the dictionary, and a table of template ids and texts.
     """
-    days = lake.days("parsed", source.name)[-_DAYS:]
+    days = lake.days_with_rows("parsed", source.name)[-_DAYS:]
     paths = [lake.part(Place("parsed", source.name, day)) for day in days]
-    known = _dictionary(lake, source.name)
+    known = dictionary_of(lake, source.name)
     if known is not None and known.masking != MASKING:
         known = None  # its masks do not occur any more; equal templates keep their ids
     with open_engine(lake.root) as connection:
@@ -79,13 +79,14 @@ def templating_of(lake: Lake, source: Source, view: FeatureView) -> Templating |
     """
     if not reads_templates(source, view):
         return None
-    dictionary = _dictionary(lake, source.name)
+    dictionary = dictionary_of(lake, source.name)
     if dictionary is None:
         raise NotReadyError(f"the templates of {source.name} have not been mined yet")
     return Templating(source.message, dictionary)
 
 
-def _dictionary(lake: Lake, source: str) -> TemplateDictionary | None:
+def dictionary_of(lake: Lake, source: str) -> TemplateDictionary | None:
+    """What is known of a source's templates; None: nothing has been mined yet."""
     try:
         text = (lake.directory(Place("templates", source)) / DICTIONARY).read_bytes()
     except FileNotFoundError:

@@ -19,7 +19,9 @@ import pytest
 from monitoring_rows import FEATURES, NOON, alerts, replaced, scored, verdicts
 
 from monitoring import workspace
-from monitoring.drift import drift, render_drift
+from monitoring.drift import DriftResult, drift, render_drift
+from monitoring.drift.examples import Example
+from monitoring.drift.report import Shown
 from monitoring.metrics import (
     Number,
     NumbersReport,
@@ -28,7 +30,8 @@ from monitoring.metrics import (
     ShareDrifted,
 )
 from monitoring.page import script_json
-from monitoring.quality import quality, render_quality
+from monitoring.quality import Evidence, quality, render_quality
+from monitoring.sketches import Day, sketch_scores
 from monitoring.workspace import Rendered
 
 DAY = "2026-11-20"
@@ -59,10 +62,19 @@ class Elements(HTMLParser):
             self.text += data
 
 
-def rendered(current: pa.Table, home: Path, reference: pa.Table = REFERENCE, **names) -> Rendered:
+def decided(
+    current: pa.Table, reference: pa.Table = REFERENCE, **names
+) -> tuple[DriftResult, Shown]:
     features = names.get("features", FEATURES)
-    result = drift("ssh_bruteforce", names.get("day", DAY), reference, current, features)
-    return render_drift(result, reference, current, home / "reports", home / "evidently")
+    known, day = sketch_scores(reference, features), names.get("day", DAY)
+    seen = Day(day, sketch_scores(current, features))
+    result = drift("ssh_bruteforce", seen, known, (), features)
+    return result, Shown(known, seen, names.get("examples", ()))
+
+
+def rendered(current: pa.Table, home: Path, reference: pa.Table = REFERENCE, **names) -> Rendered:
+    result, shown = decided(current, reference, **names)
+    return render_drift(result, shown, home / "reports", home / "evidently")
 
 
 def snapshots(home: Path) -> list[dict]:
@@ -90,8 +102,8 @@ def test_the_page_tells_verdict_worst_feature_and_alert_rate_first(tmp_path: Pat
     text = " ".join(Elements(page.read_text()).text.split())
     head = text[text.index("DRIFT") :]
     assert head.startswith(f"DRIFTssh_bruteforce: drift on {DAY}")
-    assert "2 of 5 features drifted" in head
-    assert head.index("bytes_out, off_hours") < head.index("Alert rate")
+    assert "features: 2 of 5 drifted: bytes_out, off_hours (against the reference)" in head
+    assert head.index("Foremost cause") < head.index("Alert rate")
 
 
 def test_a_page_loads_nothing(tmp_path: Path) -> None:
@@ -127,8 +139,8 @@ def test_lists_and_free_text_have_their_place_in_a_page(tmp_path: Path) -> None:
     page = rendered(current, tmp_path, reference, features=(*FEATURES, "keys", "path")).html
     elements = Elements(page.read_text())
     text = " ".join(elements.text.split())
-    assert "2 of 7 features drifted" in text
-    assert "0 not computable" in text
+    assert "features: 2 of 7 drifted: path, keys" in text
+    assert "features not computable" not in text
     assert elements.tags.count("script") == 3
     assert "img" not in elements.tags
 
@@ -137,6 +149,17 @@ def test_log_text_in_a_chart_s_label_is_no_markup(tmp_path: Path) -> None:
     current = replaced(scored(seed=2), "top_user", np.full(2_000, "<b>root</b>"))
     elements = Elements(rendered(current, tmp_path).html.read_text())
     assert "\\u0026lt;b\\u0026gt;root\\u0026lt;/b\\u0026gt;" in elements.scripts[2]
+
+
+def test_lines_that_show_a_cause_are_quoted_once_and_as_text(tmp_path: Path) -> None:
+    line = Example("berlin", "berlin/sshd/2026-11-20/auth.log:7", f"login {ATTACK}")
+    current = scored(seed=2, bytes_factor=3, off_hours=0.2)
+    page = rendered(current, tmp_path, examples=((line,), (line,))).html
+    elements = Elements(page.read_text())
+    assert elements.tags.count("script") == 3
+    drawn = json.dumps(json.JSONDecoder().raw_decode(elements.scripts[2].split("(", 1)[1])[0])
+    assert drawn.count("auth.log:7") == 1
+    assert "1, 2" in drawn
 
 
 def test_json_in_a_script_cannot_end_it() -> None:
@@ -149,9 +172,9 @@ def test_rendering_a_day_again_replaces_its_page_and_snapshot(tmp_path: Path) ->
     first = rendered(scored(seed=2), tmp_path)
     again = rendered(scored(seed=2, bytes_factor=3), tmp_path)
     assert again == first
-    assert "WARN" in first.html.read_text()
+    assert "DRIFT" in Elements(first.html.read_text()).text
     (snapshot,) = snapshots(tmp_path)
-    assert values(snapshot)["DriftVerdict"] == 1
+    assert values(snapshot)["DriftVerdict"] == 2
     assert [file.name for file in (tmp_path / "reports").iterdir()] == [first.html.name]
 
 
@@ -167,9 +190,10 @@ def test_a_snapshot_is_slim_and_carries_the_numbers(tmp_path: Path) -> None:
     rendered(current, tmp_path)
     (file,) = tmp_path.glob("evidently/*/snapshots/*.json")
     assert file.stat().st_size < 40_000
-    result = drift("ssh_bruteforce", DAY, REFERENCE, current, FEATURES)
+    result, _ = decided(current)
     found = values(json.loads(file.read_text()))
-    assert found["QuantilePsi bytes_out"] == result.features[0].value
+    assert found["QuantilePsi bytes_out"] == result.features.ranked[0].value
+    assert found["DriftSignal features"] == 2
     assert found["AlertRate current"] == result.scores.alert_rate.current
     assert found["ShareDrifted"] == 0.2
 
@@ -281,10 +305,10 @@ def test_rendering_opens_no_connection(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_failed_page_leaves_the_former_one(tmp_path: Path) -> None:
     former = rendered(scored(seed=2), tmp_path).html
     text = former.read_text()
-    result = drift("ssh_bruteforce", DAY, REFERENCE, scored(seed=2), FEATURES)
+    result, shown = decided(scored(seed=2))
     broken = replace(result, verdict="no such verdict")  # type: ignore[arg-type]
     with pytest.raises(KeyError):
-        render_drift(broken, REFERENCE, REFERENCE, former.parent, tmp_path / "evidently")
+        render_drift(broken, shown, former.parent, tmp_path / "evidently")
     assert former.read_text() == text
     assert list(former.parent.iterdir()) == [former]
 
@@ -297,9 +321,10 @@ def test_a_quality_report_tells_precision_and_names_the_conflicts(tmp_path: Path
     )
     raised = alerts(("a", "berlin", 0), ("b", ATTACK, 0))
     at = NOON + timedelta(days=1)
-    result = quality("ssh_bruteforce", "v7", {"n": 5, "average_precision": 0.9}, given, raised, at)
+    evidence = Evidence({"n": 5, "average_precision": 0.9}, given, raised)
+    result = quality("ssh_bruteforce", "v7", evidence, at)
     found = render_quality(result, tmp_path / "reports", tmp_path / "evidently")
-    assert found.html.name == "ssh_bruteforce_quality_2026-11-21T120000.html"
+    assert found.html.name == "ssh_bruteforce_quality_2026-11-21.html"
     elements = Elements(found.html.read_text())
     assert "1 alert with conflicting verdicts" in elements.text
     assert elements.tags.count("script") == 3
@@ -311,7 +336,7 @@ def test_a_quality_report_tells_precision_and_names_the_conflicts(tmp_path: Path
 
 
 def test_quality_without_verdicts_and_evaluation_is_a_report_that_says_so(tmp_path: Path) -> None:
-    result = quality("quiet", "v1", {}, verdicts(), alerts(), NOON)
+    result = quality("quiet", "v1", Evidence({}, verdicts(), alerts()), NOON)
     found = render_quality(result, tmp_path / "reports", tmp_path / "evidently")
     assert "precision not computable: no alert with an undisputed verdict" in found.html.read_text()
     (snapshot,) = snapshots(tmp_path)
