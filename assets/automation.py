@@ -11,15 +11,15 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 
-from assets.factory import Factory
+from assets.factory import CAUSE_TAG, Factory
 from assets.liveness import bury_the_dead
+from assets.retraining import standing
 from resources.roots import read_roots
 from resources.stores import CaseStoreResource, LakeResource
 from whetstone.ledger import LakeLedger
 from whetstone.planning import Plan, Run, plan
 from whetstone.versions import Key, Roots
 
-CAUSE_TAG = "whetstone/cause"
 _FIRST_DAY = "dagster/asset_partition_range_start"
 _LAST_DAY = "dagster/asset_partition_range_end"
 # A run that hangs is ended by Dagster's run monitoring.
@@ -49,8 +49,7 @@ def sensor(factory: Factory) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, lake: LakeResource, cases: CaseStoreResource
     ) -> dg.SensorResult | dg.SkipReason:
         bury_the_dead(factory.settings.home, context.instance)
-        active = active_keys(context.instance.get_runs(RunsFilter(statuses=_ACTIVE)))
-        decided = plan_now(factory, lake, cases, active)
+        decided = plan_now(factory, lake, cases, being_made(context.instance))
         if not decided.runs:
             return dg.SkipReason(_why_nothing(decided))
         return dg.SensorResult(run_requests=[_request(run) for run in decided.runs])
@@ -65,13 +64,16 @@ def plan_now(
     active: frozenset[Key] = frozenset(),
 ) -> Plan:
     """What is stale at this moment; `active` is being made already."""
+    now = datetime.now(UTC)
     with cases.open() as store:
         roots = read_roots(factory.catalog, factory.settings, store)
+        kept = standing(factory, lake.open(), store, now, active)
     known = {
         root: {day: v for day, v in versions.items() if day is None or factory.has_day(day)}
         for root, versions in roots.versions.items()
     }
-    decided = plan(factory.graph, LakeLedger(lake.open()), Roots(known), datetime.now(UTC), active)
+    ledger = LakeLedger(lake.open())
+    decided = plan(factory.graph, ledger, Roots(known), now, active, kept.holds, kept.left)
     strange = {
         f"{root}[{day}]": "lies before the first day known or in the future: reload the definitions"
         for root, versions in roots.versions.items()
@@ -108,6 +110,11 @@ def describe(run: Run) -> str:
         for cause, assets in by_cause.items()
     ]
     return "; ".join(parts)
+
+
+def being_made(instance: dg.DagsterInstance) -> frozenset[Key]:
+    """The assets and days that are being made at this moment."""
+    return active_keys(instance.get_runs(RunsFilter(statuses=_ACTIVE)))
 
 
 def active_keys(runs: Iterable[DagsterRun]) -> frozenset[Key]:

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from triage.access import EVERYWHERE
 from triage.cases import CaseStore
 from triage.incoming import MOST_RECORD_BYTES, Role, incoming, size_of
-from triage.records import State
+from triage.records import Alert, State
+from triage.report_links import Links, links_of
 from triage.shapes import (
     MOST_LISTED,
     AlertPage,
@@ -29,6 +30,7 @@ from triage.shapes import (
     Told,
 )
 from whetstone.errors import InputError
+from whetstone.reports import Reports
 
 _PROBLEMS = (401, 403, 404, 413, 422, 503)
 router = APIRouter(prefix="/api", responses={status: {"model": Problem} for status in _PROBLEMS})
@@ -44,8 +46,14 @@ def speaker(request: Request) -> str:
     return str(request.state.environment)
 
 
+def report_files(request: Request) -> Reports | None:
+    """The reports that alerts lead to."""
+    return cast("Reports | None", request.app.state.reports)
+
+
 Cases = Annotated[CaseStore, Depends(case_store)]
 Speaker = Annotated[str, Depends(speaker)]
+Linked = Annotated[Reports | None, Depends(report_files)]
 Chosen = Annotated[str | None, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
 AlertId = Annotated[str, Path(max_length=128)]
@@ -74,6 +82,7 @@ def take_alerts(body: Records, cases: Cases, speaker: Speaker) -> TakenAnswer:
 def alerts(
     cases: Cases,
     speaker: Speaker,
+    reports: Linked,
     environment: Chosen = None,
     detector: Chosen = None,
     state: State | None = None,
@@ -82,12 +91,14 @@ def alerts(
 ) -> AlertPage:
     """The alert queue: newest day first, within a day the highest score first."""
     found = cases.alerts(_only(speaker, environment), detector, state, limit, after)
-    page = [AlertView.model_validate(alert) for alert in found]
+    page = [
+        _view(alert, links) for alert, links in zip(found, links_of(reports, found), strict=True)
+    ]
     return AlertPage(alerts=page, after=page[-1].alert_id if len(page) == limit else None)
 
 
 @router.get("/alerts/{alert_id}")
-def alert(alert_id: AlertId, cases: Cases, speaker: Speaker) -> AlertWhole:
+def alert(alert_id: AlertId, cases: Cases, speaker: Speaker, reports: Linked) -> AlertWhole:
     """An alert with the lines and the context that its scorer sent."""
     try:
         found = cases.alert(alert_id)
@@ -95,7 +106,8 @@ def alert(alert_id: AlertId, cases: Cases, speaker: Speaker) -> AlertWhole:
         found = None
     if found is None or speaker not in (EVERYWHERE, found.environment):
         raise HTTPException(HTTPStatus.NOT_FOUND, "no such alert")
-    return AlertWhole(alert=AlertView.model_validate(found), record=cases.record(found.alert_id))
+    (links,) = links_of(reports, [found])
+    return AlertWhole(alert=_view(found, links), record=cases.record(found.alert_id))
 
 
 @router.get("/records/{role}")
@@ -126,6 +138,10 @@ def scorers(cases: Cases, speaker: Speaker) -> ScorerList:
     """All scorers that were ever heard of."""
     seen = [s for s in cases.scorers() if speaker in (EVERYWHERE, s.environment)]
     return ScorerList(scorers=[ScorerView.model_validate(scorer) for scorer in seen])
+
+
+def _view(alert: Alert, links: Links) -> AlertView:
+    return AlertView.model_validate(alert).model_copy(update=vars(links))
 
 
 def _may_speak(speaker: str, environment: str, field: str) -> None:

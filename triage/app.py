@@ -16,20 +16,25 @@ from triage.access import Guard, Tokens, refused
 from triage.api import problem, router
 from triage.cases import CaseStore
 from whetstone.errors import InputError
+from whetstone.reports import Reports
 
 _SHOWN_ERRORS = 10
 
 
-def triage_app(cases: CaseStore, tokens: Tokens | None = None) -> FastAPI:
+def triage_app(
+    cases: CaseStore, tokens: Tokens | None = None, reports: Reports | None = None
+) -> FastAPI:
     """The application over a case store.
 
     Args:
         cases: where alerts go and come from.
         tokens: who may speak; None: this machine only.
+        reports: what alerts lead to; None: nowhere.
     """
     # The pages of documentation would load scripts from elsewhere; /openapi.json says it all.
     app = FastAPI(title="Whetstone", version="1", docs_url=None, redoc_url=None)
     app.state.cases = cases
+    app.state.reports = reports
     app.include_router(router)
     app.add_api_route("/health", _health, methods=["GET"])
     app.add_middleware(Guard, tokens=tokens)

@@ -8,7 +8,8 @@ What a caller may rely on:
    verdict is ever dropped because a later model stays silent.
 3. `take_records` is how scorers' alerts enter; records that come twice or out of order leave what
    their highest revision says. Found by both, an alert is one; see `triage.scorers`.
-4. Any number of processes may read and write at once.
+4. A trigger or a pause that was acknowledged is on disk as a verdict is.
+5. Any number of processes may read and write at once.
 
     store = CaseStore("sqlite:///cases.db")
     store.replace_alerts(day, "ssh_bruteforce", alerts)
@@ -18,25 +19,16 @@ What a caller may rely on:
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    exists,
-    func,
-    not_,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from triage import schema, scorers, subjects
 from triage.incoming import Incoming, Role
+from triage.pauses import Pause, end_pause, read_pauses, store_pause
+from triage.queue import GROWS, JUDGED, NEWEST_FIRST, STATES, behind
 from triage.records import (
     ERASED,
     Alert,
@@ -49,24 +41,22 @@ from triage.records import (
     decide,
     fingerprint,
 )
-from triage.rows import GROWING, LIVE, alert_of, row_of, utc, verdict_of
+from triage.rows import alert_of, row_of, utc, verdict_of
 from triage.scorers import Scorer, Taken
+from triage.shadow import ShadowRecords, newest_day, read_shadow
 from triage.statements import dialect_of
+from triage.triggers import (
+    Trigger,
+    fingerprint_of,
+    newest_triggers,
+    store_triggers,
+    trigger_of,
+)
 from triage.verdicts import store_verdict, wanted_verdict
 from whetstone.errors import InputError
 
 _A = schema.alerts.c
 _V = schema.verdicts.c
-_JUDGED = exists().where(_V.alert_id == _A.alert_id)
-_STATUS = func.coalesce(_A.status, "")
-_FIRES = or_(_A.firing, _STATUS.in_(LIVE))
-_GROWS = and_(not_(_A.firing), _STATUS.in_(GROWING))
-_STATES: dict[State, ColumnElement[bool]] = {
-    "open": and_(_FIRES, not_(_JUDGED)),
-    "judged": _JUDGED,
-    "withdrawn": and_(not_(_FIRES), not_(_JUDGED)),
-}
-_NEWEST_FIRST = (_A.day.desc(), _A.score.desc(), _A.event_timestamp.desc(), _A.alert_id)
 
 
 class CaseStore:
@@ -130,18 +120,18 @@ class CaseStore:
         Raises:
             InputError: no such state; no alert of the id `after`.
         """
-        if state is not None and state not in _STATES:
-            raise InputError(f"state {state!r}: one of {', '.join(_STATES)}")
-        query = select(schema.alerts).order_by(*_NEWEST_FIRST).limit(limit)
+        if state is not None and state not in STATES:
+            raise InputError(f"state {state!r}: one of {', '.join(STATES)}")
+        query = select(schema.alerts).order_by(*NEWEST_FIRST).limit(limit)
         if environment is not None:
             query = query.where(_A.environment == environment)
         if detector is not None:
             query = query.where(_A.detector == detector)
         if state is not None:
-            query = query.where(_STATES[state])
+            query = query.where(STATES[state])
         with self._reader.begin() as connection:
             if after is not None:
-                query = query.where(_behind(connection, after))
+                query = query.where(behind(connection, after))
             return _read(connection, query)
 
     def alert(self, alert_id: str) -> Alert:
@@ -155,7 +145,7 @@ class CaseStore:
             if found:
                 return found[0]
             prefixed = func.substr(_A.alert_id, 1, len(alert_id)) == alert_id
-            query = select(schema.alerts).order_by(*_NEWEST_FIRST).limit(6)
+            query = select(schema.alerts).order_by(*NEWEST_FIRST).limit(6)
             found = _read(connection, query.where(prefixed)) if alert_id else []
             if len(found) == 1:
                 return found[0]
@@ -202,25 +192,26 @@ class CaseStore:
         with self._reader.begin() as connection:
             return [verdict_of(row) for row in connection.execute(query)]
 
-    def decisions(self, detectors: Sequence[str]) -> list[Decision]:
+    def decisions(self, detectors: Sequence[str], without: Collection[str] = ()) -> list[Decision]:
         """What analysts decided on these detectors' alerts, in order of time and id.
 
-        Each analyst's latest verdict counts once. Conflicts are among them, with no value. An
-        alert on a unit that still grows is not: what it will have been is not known yet.
+        Each analyst's latest verdict counts once; those of the names in `without` do not count.
+        Conflicts are among them, with no value. An alert on a unit that still grows is not: what it
+        will have been is not known yet.
         """
         query = (
             select(schema.alerts)
-            .where(_A.detector.in_(set(detectors)), _JUDGED, not_(_GROWS))
+            .where(_A.detector.in_(set(detectors)), JUDGED, not_(GROWS))
             .order_by(_A.event_timestamp, _A.alert_id)
         )
         with self._reader.begin() as connection:
             judged = _read(connection, query)
-        decided = (decide(alert) for alert in judged if alert.unit != ERASED)
+        decided = (decide(alert, without) for alert in judged if alert.unit != ERASED)
         return [decision for decision in decided if decision is not None]
 
-    def verdict_fingerprint(self, detectors: Sequence[str]) -> str:
-        """Hash of these detectors' decisions: equal as long as training would learn the same."""
-        return fingerprint(self.decisions(detectors))
+    def verdict_fingerprint(self, detectors: Sequence[str], without: Collection[str] = ()) -> str:
+        """Hash of these decisions: equal as long as training would learn the same."""
+        return fingerprint(self.decisions(detectors, without))
 
     def find_subject(self, environment: str, values: Collection[str]) -> list[Alert]:
         """The alerts of an environment that are about one of these values.
@@ -274,7 +265,7 @@ class CaseStore:
                 state: connection.execute(
                     select(func.count()).select_from(schema.alerts).where(condition, *chosen)
                 ).scalar_one()
-                for state, condition in _STATES.items()
+                for state, condition in STATES.items()
             }
             query = select(schema.verdicts).join(schema.alerts).where(*chosen).order_by(_V.seq)
             given = current(verdict_of(row) for row in connection.execute(query))
@@ -310,6 +301,11 @@ class CaseStore:
         with self._reader.begin() as connection:
             return scorers.record_of(connection, alert_id)
 
+    def raised(self, detector: str) -> dict[str, datetime]:
+        """When scorers first told of alerts of a detector's champion, by the platform's clock."""
+        with self._reader.begin() as connection:
+            return scorers.raised(connection, detector)
+
     def hear(self, environment: str, name: str, digest: dict[str, Any]) -> None:
         """A scorer tells of itself: that it lives, what it runs, how it does."""
         with self._writer.begin() as connection:
@@ -325,6 +321,47 @@ class CaseStore:
         with self._reader.begin() as connection:
             return scorers.counted(connection)
 
+    def shadow(self, detector: str, version: str) -> ShadowRecords | None:
+        """What a challenger said in shadow, beside its champion; None where it never was."""
+        with self._reader.begin() as connection:
+            return read_shadow(connection, detector, version)
+
+    def newest_shadow_day(self, detector: str) -> str:
+        """The last day on which a challenger of a detector said anything; empty: none ever did."""
+        with self._reader.begin() as connection:
+            return newest_day(connection, detector)
+
+    def add_triggers(self, triggers: Sequence[Trigger]) -> list[Trigger]:
+        """Store these calls for retrainings durably; returns those that were new."""
+        with self._writer.begin() as connection:
+            return store_triggers(connection, triggers)
+
+    def triggers(self, detector: str | None = None, limit: int = 100) -> list[Trigger]:
+        """What was called for, newest first."""
+        with self._reader.begin() as connection:
+            found = connection.execute(newest_triggers(detector, limit))
+            return [trigger_of(row) for row in found]
+
+    def trigger_fingerprint(self, detectors: Sequence[str]) -> str:
+        """Hash of what was ever called for; it changes with each new trigger of theirs."""
+        with self._reader.begin() as connection:
+            return fingerprint_of(connection, detectors)
+
+    def pause(self, detector: str, by: str, reason: str, until: datetime | None = None) -> Pause:
+        """Neither retrain nor release a detector (`*`: any) until then, or until it is resumed."""
+        with self._writer.begin() as connection:
+            return store_pause(connection, detector, by, reason, until)
+
+    def resume(self, detector: str, by: str) -> Pause:
+        """End the pause of a detector (`*`: the one of all); InputError: there is none."""
+        with self._writer.begin() as connection:
+            return end_pause(connection, detector, by)
+
+    def pauses(self, now: datetime | None = None) -> list[Pause]:
+        """The pauses in force."""
+        with self._reader.begin() as connection:
+            return read_pauses(connection, now or datetime.now(UTC))
+
 
 def _read(connection: Connection, query: Select[Any]) -> list[Alert]:
     """The alerts that `query` selects, in its order, with their current verdicts."""
@@ -335,21 +372,6 @@ def _read(connection: Connection, query: Select[Any]) -> list[Alert]:
     for verdict in current(verdict_of(row) for row in connection.execute(given)):
         by_alert[verdict.alert_id].append(verdict)
     return [alert_of(row, tuple(by_alert[row.alert_id])) for row in rows]
-
-
-def _behind(connection: Connection, alert_id: str) -> ColumnElement[bool]:
-    """What comes after an alert in the order of the queue, as the alert is now."""
-    place = select(_A.day, _A.score, _A.event_timestamp).where(_A.alert_id == alert_id)
-    row = connection.execute(place).first()
-    if row is None:
-        raise InputError(f"after={alert_id}: no such alert; begin again without it")
-    day, score, at = row
-    return or_(
-        _A.day < day,
-        and_(_A.day == day, _A.score < score),
-        and_(_A.day == day, _A.score == score, _A.event_timestamp < at),
-        and_(_A.day == day, _A.score == score, _A.event_timestamp == at, _A.alert_id > alert_id),
-    )
 
 
 def _upsert(connection: Connection) -> Any:

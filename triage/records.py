@@ -4,9 +4,9 @@ All instants are naive datetimes and mean UTC, as in the lake.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -70,9 +70,11 @@ class Alert:
         per_day: How many benign units are expected to score as high on a day with as many units;
             None where the model cannot tell.
         status: What a scorer said last; None if only the day's batch found the alert.
+        day: The day of data that it belongs to, by which its drift report is named.
         state: `judged` with a verdict; else `open` while the batch or a scorer finds it,
             `withdrawn` when neither does.
-        verdicts: Each analyst's latest, oldest first. State and verdicts are the store's to fill.
+        verdicts: Each analyst's latest, oldest first. Day, state and verdicts are the store's to
+            fill.
     """
 
     alert_id: str
@@ -89,6 +91,7 @@ class Alert:
     explanation: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     per_day: float | None = None
     status: RecordStatus | None = None
+    day: date | None = field(default=None, compare=False)
     state: State = "open"
     verdicts: tuple[Verdict, ...] = ()
 
@@ -146,13 +149,14 @@ def _in_words(part: dict[str, Any]) -> str:
     return f"{part['feature']}{place}={shown}"
 
 
-def decide(alert: Alert) -> Decision | None:
+def decide(alert: Alert, without: Collection[str] = ()) -> Decision | None:
     """The decision that follows from an alert's current verdicts; None if nobody is sure.
 
     False positive and benign expected do not conflict: both say that this is no attack. The later
-    of them gives the value.
+    of them gives the value. What analysts in `without` say does not count.
     """
-    sure = [v for v in alert.verdicts if v.value is not VerdictValue.UNSURE]
+    heard = (v for v in alert.verdicts if v.by not in without)
+    sure = [v for v in heard if v.value is not VerdictValue.UNSURE]
     if not sure:
         return None
     conflict = len({v.value is VerdictValue.TRUE_POSITIVE for v in sure}) > 1

@@ -12,13 +12,12 @@ from whetstone.errors import InputError
 
 GROWING = (RecordStatus.OPEN, RecordStatus.UPDATED)
 LIVE = (*GROWING, RecordStatus.CLOSED)
-_OF_THE_STORE = ("status", "state", "verdicts")
+_OF_THE_STORE = ("status", "day", "state", "verdicts")
 
 
 def alert_of(row: Row[Any], given: tuple[Verdict, ...]) -> Alert:
     """The alert of a row of `alerts`, with its current verdicts."""
     columns = dict(row._mapping)
-    del columns["day"]
     told = columns.pop("status")
     status = None if told is None else RecordStatus(told)
     # Neither of them withdraws what the other still finds.

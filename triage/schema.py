@@ -85,6 +85,8 @@ records = Table(
     Column("at", DateTime, nullable=False),
     # By the platform's clock, which retention goes by.
     Column("received", DateTime, nullable=False),
+    # The same of the first revision; null in records of an earlier release.
+    Column("raised", DateTime),
     Column("record", JSON, nullable=False),
     Index("scorer_records_newest", "role", "at"),
     Index("scorer_records_received", "role", "received"),
@@ -97,6 +99,35 @@ scorers = Table(
     Column("name", String(200), primary_key=True),
     Column("heard", DateTime, nullable=False),
     Column("digest", JSON, nullable=False),
+)
+
+# What calls for a retraining apart from data.
+triggers = Table(
+    "triggers",
+    metadata,
+    # Follows from what it is about: to store it again changes nothing.
+    Column("trigger_id", String(400), primary_key=True),
+    Column("detector", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("day", Date),
+    Index("triggers_newest", "detector", "at"),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("pause_id", Integer, primary_key=True, autoincrement=True),
+    # `*`: all detectors.
+    Column("detector", String(200), nullable=False, index=True),
+    Column("by", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", DateTime, nullable=False),
+    Column("until", DateTime),
+    Column("resumed", DateTime),
+    Column("resumed_by", String(200)),
 )
 
 

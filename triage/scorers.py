@@ -145,6 +145,14 @@ def record_of(connection: Connection, alert_id: str) -> dict[str, Any] | None:
     return connection.execute(query).scalar()
 
 
+def raised(connection: Connection, detector: str) -> dict[str, datetime]:
+    """When scorers told first of the champion's alerts, by their id."""
+    query = select(_R.alert_id, _R.raised).where(
+        _R.role == Role.CHAMPION, _R.detector == detector, _R.raised.is_not(None), not_erased()
+    )
+    return {row[0]: row[1] for row in connection.execute(query) if row[0]}
+
+
 def heard(connection: Connection, environment: str, name: str, digest: dict[str, Any]) -> None:
     """A scorer told of itself; what is kept for a time only is removed on this occasion."""
     values = {"environment": environment, "name": name, "heard": now(), "digest": digest}
@@ -217,6 +225,7 @@ def _record_row(record: Incoming) -> dict[str, Any]:
         "status": record.status,
         "at": record.at,
         "received": now(),
+        "raised": now(),
         "record": record.record,
     }
 
@@ -233,7 +242,9 @@ def _upsert_newer(connection: Connection) -> Any:
     # Another process may have stored a later revision since we looked.
     newer = _R.revision < insert.excluded.revision
     return insert.on_conflict_do_update(
-        index_elements=keys, set_=_excluded(insert, schema.records, keys), where=newer
+        index_elements=keys,
+        set_=_excluded(insert, schema.records, [*keys, _R.raised]),
+        where=newer,
     )
 
 

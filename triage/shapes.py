@@ -1,5 +1,6 @@
 """Requests and answers of the HTTP API; FastAPI checks them and describes them in OpenAPI."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -71,8 +72,13 @@ class AlertView(_FromStore):
     per_day: float | None
     explanation: list[dict[str, Any]]
     status: Annotated[RecordStatus | None, Field(description="Of the scorer; null: batch only")]
+    day: Annotated[date | None, Field(description="Of the data that it was found in")]
     state: State
     verdicts: list[VerdictView]
+    report: Annotated[str | None, Field(description="URL of the drift report on its day")] = None
+    quality_report: Annotated[
+        str | None, Field(description="URL of the newest quality report on its detector")
+    ] = None
 
 
 class AlertPage(BaseModel):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from triage import schema
 from triage.records import Verdict, VerdictValue
 from triage.rows import verdict_of
+from triage.texts import checked_text
 from whetstone.errors import InputError
 
 _A = schema.alerts.c
@@ -27,9 +28,9 @@ def wanted_verdict(
         verdict_id=verdict_id or uuid.uuid4().hex,
         alert_id=alert_id,
         value=_value(value),
-        by=_text("by", by.strip(), 200, required=True),
+        by=checked_text("by", by.strip(), 200, required=True),
         at=datetime.now(UTC).replace(tzinfo=None),
-        note=_text("note", note, 10_000, required=False),
+        note=checked_text("note", note, 10_000, required=False),
     )
 
 
@@ -71,9 +72,3 @@ def _value(value: str) -> VerdictValue:
         return VerdictValue(value)
     except ValueError:
         raise InputError(f"verdict {value!r}: one of {', '.join(VerdictValue)}") from None
-
-
-def _text(name: str, text: str, longest: int, *, required: bool) -> str:
-    if (required and not text) or len(text) > longest or "\0" in text:
-        raise InputError(f"{name}: text of {1 if required else 0} to {longest} characters")
-    return text

@@ -14,6 +14,7 @@ import uvicorn
 from triage import CaseStore
 from triage.access import Tokens
 from triage.app import triage_app
+from whetstone.reports import Reports
 
 PATIENCE = 60.0
 
@@ -64,11 +65,16 @@ class Served:
 
 
 @contextmanager
-def serving(directory: Path, tokens: Tokens | None = None) -> Iterator[Served]:
+def serving(
+    directory: Path, tokens: Tokens | None = None, reports: Reports | None = None
+) -> Iterator[Served]:
     """The application over a new case store, on a free port."""
     with closing(CaseStore(f"sqlite:///{directory}/cases.db")) as cases:
         config = uvicorn.Config(
-            triage_app(cases, tokens), port=0, log_level="error", timeout_graceful_shutdown=1
+            triage_app(cases, tokens, reports),
+            port=0,
+            log_level="error",
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.triage.scorer_records import DAY, NOON, a_notice, a_record, checked, of_batch
-from triage import CaseStore
+from triage import CaseStore, scorers
 from triage.incoming import Role
 from triage.records import RecordStatus
 from triage.scorers import Taken
@@ -51,6 +51,20 @@ def test_what_was_sent_before_changes_nothing(store: CaseStore) -> None:
     before = store.alerts()
     assert store.take_records(sent) == Taken(0, 3)
     assert store.alerts() == before
+
+
+def test_when_an_alert_came_first_is_kept_whatever_comes_later(
+    store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([NOON, NOON, NOON + timedelta(hours=2), NOON + timedelta(hours=2)])
+    monkeypatch.setattr(scorers, "now", lambda: next(clock))
+    store.take_records(checked(a_record(revision=1)))
+    store.take_records(checked(a_record(revision=2, status="closed")))
+    shadow = a_record("bb", shadow=True)
+    monkeypatch.undo()
+    store.take_records(checked(shadow, a_notice()))
+    assert store.raised("brute") == {"aa": NOON}
+    assert store.raised("other") == {}
 
 
 REVISIONS = [
