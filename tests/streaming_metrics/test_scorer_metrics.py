@@ -198,6 +198,17 @@ def test_numbers_kept_elsewhere_are_fetched_when_somebody_asks(metrics: Metrics)
     assert value(metrics.text(), "output_delivered_records_total", output="platform") == 7
 
 
+def test_a_digest_tells_what_became_of_each_source_s_lines(metrics: Metrics) -> None:
+    tell_everything(metrics)
+    metrics.parsed("sshd", 4, {})
+    digest = metrics.digest()
+    assert digest["sources"] == {
+        "flow": {"events": 6, "rejects": 1, "dropped": 3, "late": 1, "ahead": 3},
+        "sshd": {"events": 4, "rejects": 0, "dropped": 0, "late": 0, "ahead": 0},
+    }
+    assert digest["ahead"] == 3
+
+
 def test_rates_are_those_of_the_last_minute(metrics: Metrics, clock: Clock) -> None:
     for _ in range(20):
         clock.now += 10

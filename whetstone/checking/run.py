@@ -1,6 +1,7 @@
 """Examine a catalog."""
 
 from whetstone.catalog.loading import CatalogFiles
+from whetstone.checking.canaries import bad_canaries
 from whetstone.checking.cost import costs
 from whetstone.checking.findings import Findings, hint_at
 from whetstone.checking.portability import unportable
@@ -11,7 +12,7 @@ from whetstone.errors import CatalogError
 
 
 def examine(files: CatalogFiles, engine: str) -> Findings:
-    """Try every sample and look for what could be better.
+    """Try every sample and every canary, and look for what could be better.
 
     Args:
         files: a valid catalog.
@@ -26,6 +27,7 @@ def examine(files: CatalogFiles, engine: str) -> Findings:
             hints.append(hint_at(located, field, "spark", problem))
     with open_engine() as connection:
         errors += bad_samples(connection, files.sources)
+        errors += bad_canaries(connection, files)
         for source in files.sources.values():
             hints += [
                 *missing_samples(source),

@@ -1,8 +1,8 @@
 """Canaries: events that an operator has put into the stream to see an alert come out of it.
 
 A directory holds a file a source, named after it (`sshd.log`), with raw lines that one of the
-environment's detectors alerts on. Their clock is filled in: `{time:FORMAT}` is the time now in the
-environment's zone, FORMAT as of strftime or `epoch`:
+environment's detectors alerts on. Their clock is filled in with the time now in the environment's
+zone, see `whetstone.canary_clock`:
 
     {time:%b %d %H:%M:%S} canary sshd[1]: Failed password for root from 192.0.2.1 port 1 ssh2
 
@@ -12,7 +12,6 @@ that does not come out in time is an alarm. Give canaries entities of their own,
 addresses of RFC 5737: what shares a window with them is marked too.
 """
 
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from whetstone.canary_clock import has_clock, with_clock
 from whetstone.errors import InputError
 from whetstone.streaming.health.alarms import alarm
 from whetstone.streaming.health.metrics import Metrics
@@ -29,7 +29,6 @@ from whetstone.streaming.instants import SECOND, instant
 from whetstone.streaming.outputs.entries import Entry
 
 MOST_BYTES = 1 << 16
-_TIME = re.compile(r"\{time:([^{}\n]+)\}")
 # A line's clock may tell whole seconds only.
 _CLOCK = 2 * SECOND
 
@@ -48,7 +47,7 @@ class Canary:
 
     def lines(self, at: datetime) -> bytes:
         """The lines as they would be written at an instant."""
-        return _TIME.sub(lambda match: _clock(match[1], at), self.text).encode()
+        return with_clock(self.text, at).encode()
 
 
 @dataclass(frozen=True)
@@ -190,13 +189,9 @@ def _read(path: Path, sources: Collection[str]) -> Canary:
         raise InputError(f"canary {path}: {error}; write raw lines in UTF-8") from error
     if not text.strip() or len(text) > MOST_BYTES:
         raise InputError(f"canary {path}: write at least a line and at most {MOST_BYTES} bytes")
-    if not _TIME.search(text):
+    if not has_clock(text):
         raise InputError(
             f"canary {path}: its lines have no clock, so they would be late: write the time as"
             " {time:%Y-%m-%dT%H:%M:%S.%f%z}, in the form that the source expects"
         )
     return Canary(source, text if text.endswith("\n") else f"{text}\n")
-
-
-def _clock(form: str, at: datetime) -> str:
-    return f"{at.timestamp():.6f}" if form == "epoch" else at.strftime(form)

@@ -304,6 +304,8 @@ class Metrics:
             "rejects": int(self._all.rejects.total()),
             "dropped": int(self._all.dropped.total()),
             "late": int(self._all.late.total()),
+            "ahead": int(self._all.ahead.total()),
+            "sources": self._by_source(),
             "lag_bytes": int(self._all.lag_bytes.total()),
             "lag_seconds": max(self._all.lag_seconds.values().values(), default=0.0),
             "open_units": int(self._all.open_units.total()),
@@ -317,6 +319,22 @@ class Metrics:
             ],
             "memory_bytes": int(self._all.memory.total()),
         }
+
+    def _by_source(self) -> dict[str, dict[str, int]]:
+        """What became of the lines of each source since the scorer began."""
+        found: dict[str, dict[str, int]] = {}
+        counted = {
+            "events": self._all.events,
+            "rejects": self._all.rejects,
+            "dropped": self._all.dropped,
+            "late": self._all.late,
+            "ahead": self._all.ahead,
+        }
+        for name, series in counted.items():
+            for key, count in series.values().items():
+                of_source = found.setdefault(key[0], dict.fromkeys(counted, 0))
+                of_source[name] += int(count)
+        return dict(sorted(found.items()))
 
     def _refresh(self) -> None:
         for reading in self._readings:
