@@ -1,12 +1,14 @@
 """Layers `training_set`, `model`, `evaluation` and `release`: from examples to a signed release."""
 
+import json
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets import suspects
 from assets.cards import bullets, model_card, shown
 from assets.factory import Factory, Look, Made, Work
 from assets.slow import golden_files, online_export
@@ -15,20 +17,22 @@ from whetstone.catalog.catalog_pb2 import Detector
 from whetstone.catalog.families import families_of
 from whetstone.catalog.slow import feature_names
 from whetstone.catalog.templated import reads_templates
-from whetstone.catalog.validation import entity_columns
 from whetstone.champions import record_champion
 from whetstone.dictionaries import DICTIONARY
 from whetstone.engine import open_engine
-from whetstone.lake import Lake, Place
+from whetstone.lake import Lake, Manifest, Place
 from whetstone.parsing.templates import TemplateDictionary
+from whetstone.quarantine import vouched_for
 from whetstone.releases import Bundle, pack, stamp, unpack
 from whetstone.releases.bounds import BOUNDS
+from whetstone.retraining.budget import RETRAINED, retrained
 from whetstone.scoring.calibration import CALIBRATION
-from whetstone.scoring.history import History, golden_windows
-from whetstone.sql import literal
+
+if TYPE_CHECKING:
+    from detectors.evaluation.judgement import Contest
+    from detectors.interface import Training
 
 BUNDLE = "bundle.tar"
-_KEYS = ["environment", "unit", "event_timestamp"]
 
 
 def build(factory: Factory) -> list[dg.AssetsDefinition]:
@@ -91,21 +95,25 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
     family = detector.WhichOneof("family")
 
     def make(work: Work) -> Made:
-        from detectors.interface import Training
+        from detectors.examples import training_set
         from detectors.training import train
+        from detectors.trust import origins_known
 
         lake = work.stores.lake
-        training_set = pq.read_table(lake.part(Place("training_set", detector.name)))
-        champion = _continued(work, detector)
-        factory.settings.training.mkdir(parents=True, exist_ok=True)
-        training = Training(
-            detector.seed,
-            None if champion is None else champion.graph,
-            work.say,
-            factory.settings.training / f"{detector.name}.npz",
+        before = lake.manifest(work.place)
+        examples = training_set(
+            lake, detector, work.node.asset, "judge the new model once", "judge", {}
         )
-        trained = train(detector, training_set, training)
+        champion = _continued(work, detector)
+        dataset = factory.catalog.golden_datasets[detector.golden_dataset]
+        trained = train(
+            detector,
+            examples,
+            _training(factory, work, detector, champion),
+            dataset.max_contributor_share,
+        )
         facts = trained.to_dict()
+        facts[RETRAINED] = retrained(before.facts if before else None, datetime.now(UTC))
         bundle = stamp(
             Bundle(
                 graph=trained.model.export(),
@@ -131,6 +139,7 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
         version = bundle.manifest["version"]
         with lake.stage(work.place) as staged:
             staged.path(BUNDLE).write_bytes(pack(bundle))
+            staged.path(_origins(version)).write_text(json.dumps(origins_known(examples)))
             manifest = work.commit(staged, version, facts["counts"]["train"]["n"], facts)
         return Made(
             manifest,
@@ -138,6 +147,7 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
                 "version": version,
                 "threshold": trained.threshold,
                 "trained_on": dg.MetadataValue.json(facts["counts"]),
+                "left_out_beyond_their_share": dg.MetadataValue.json(facts["left_out"]),
                 "model_card": dg.MetadataValue.md(bundle.model_card),
             },
         )
@@ -152,6 +162,25 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
         ),
         make,
     )
+
+
+def _training(
+    factory: Factory, work: Work, detector: Detector, champion: Bundle | None
+) -> "Training":
+    from detectors.interface import Training
+
+    factory.settings.training.mkdir(parents=True, exist_ok=True)
+    return Training(
+        detector.seed,
+        None if champion is None else champion.graph,
+        work.say,
+        factory.settings.training / f"{detector.name}.npz",
+    )
+
+
+def _origins(version: str) -> str:
+    """Where it is kept what a model was trained on, for as long as it may be champion."""
+    return f"origins-{version}.json"
 
 
 def _continued(work: Work, detector: Detector) -> Bundle | None:
@@ -186,65 +215,30 @@ def _evaluation(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
     key = dg.AssetKey(asset.split("/"))
 
     def make(work: Work) -> Made:
-        from detectors.evaluation.gate import decide
-        from detectors.evaluation.metrics import Metrics, evaluate
+        from detectors.evaluation.judgement import judge
 
         lake = work.stores.lake
-        place = Place("model", detector.name)
-        model = lake.manifest(place)
+        model = lake.manifest(Place("model", detector.name))
         assert model is not None, "the plan makes it first"
-        challenger = unpack((lake.directory(place) / BUNDLE).read_bytes())
-        releases = work.stores.releases.open()
-        champion = releases.champion(detector.name)
-        core = verdicts = champion_metrics = None
-        if champion is not None:
-            pairs = _paired(factory, work, detector, challenger, releases.load(detector.name))
-            core, verdicts = pairs["test"], pairs["verdicts"]
-            if core is not None:
-                champion_metrics = evaluate(
-                    core.champion,
-                    core.positive,
-                    releases.load(detector.name).threshold,
-                    detector.seed,
-                    core.groups,
-                )
-        metrics = model.facts["metrics"]
-        decision = decide(
-            Metrics.from_dict(metrics["test"]),
-            champion_metrics,
-            core,
-            verdicts,
-            detector.gate,
-            detector.seed,
-        )
+        contest = _contest(factory, work, detector, model)
+        judged = judge(contest)
+        champion = contest.champion and contest.champion.manifest["version"]
+        kept = ("metrics", "baselines", "ceiling", "duplicate_share", "counts")
         facts: dict[str, Any] = {
-            "gate": "passed" if decision.passed else "failed",
-            "reasons": decision.reasons,
-            "numbers": decision.numbers,
+            **judged.facts(),
             "champion": champion,
             "challenger": model.version,
-            "metrics": metrics,
-            "baselines": model.facts["baselines"],
-            "ceiling": model.facts["ceiling"],
-            "duplicate_share": model.facts["duplicate_share"],
-            "counts": model.facts["counts"],
+            **{name: model.facts[name] for name in kept},
         }
+        marks = suspects.put_into_quarantine(factory.settings.contributions, contest, judged)
         with lake.stage(work.place) as staged:
-            manifest = work.commit(staged, model.version, metrics["test"]["n"], facts)
+            manifest = work.commit(staged, model.version, contest.metrics.n, facts)
         return Made(
             manifest,
             shown(facts),
             checks=[
-                dg.AssetCheckResult(
-                    asset_key=key,
-                    check_name="champion_gate",
-                    passed=decision.passed,
-                    severity=dg.AssetCheckSeverity.ERROR,
-                    metadata={
-                        "reasons": dg.MetadataValue.md(bullets(decision.reasons)),
-                        "numbers": dg.MetadataValue.json(decision.numbers),
-                    },
-                )
+                _gate_check(key, facts),
+                suspects.check(key, detector.golden_dataset, facts, marks),
             ],
         )
 
@@ -263,9 +257,57 @@ def _evaluation(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
                 "champion_gate",
                 asset=key,
                 blocking=True,
-                description="Not worse than the champion on the core test set and on verdicts.",
-            )
+                description="Not worse than the champion on the core test set, on verdicts and in"
+                " shadow; finds the canaries; keeps its false-positive budget.",
+            ),
+            suspects.spec(key),
         ],
+    )
+
+
+def _contest(factory: Factory, work: Work, detector: Detector, model: Manifest) -> "Contest":
+    """The newest model against the champion, with all that the stores know of both."""
+    from detectors.evaluation.judgement import Contest
+    from detectors.evaluation.metrics import Metrics
+    from detectors.examples import training_set
+
+    lake, place = work.stores.lake, Place("model", detector.name)
+    releases = work.stores.releases.open()
+    serving = releases.champion(detector.name)
+    champion = None if serving is None else releases.load(detector.name)
+    compared = {"challenger": model.version, "champion": serving}
+    with work.stores.cases.open() as cases:
+        shadow = suspects.shadow_of(cases, detector.name, model.version)
+    origins = lake.directory(place) / _origins(serving or "")
+    return Contest(
+        lake=lake,
+        catalog=factory.catalog,
+        detector=detector,
+        golden=golden_files(lake, detector),
+        training_set=training_set(
+            lake, detector, work.node.asset, "champion against challenger", "gate", compared
+        ),
+        challenger=unpack((lake.directory(place) / BUNDLE).read_bytes()),
+        metrics=Metrics.from_dict(model.facts["metrics"]["test"]),
+        champion=champion,
+        known=json.loads(origins.read_text()) if origins.exists() else None,
+        trusted=vouched_for(factory.settings.contributions, detector.golden_dataset),
+        shadow=shadow,
+        training=_training(factory, work, detector, _continued(work, detector)),
+    )
+
+
+def _gate_check(key: dg.AssetKey, facts: dict[str, Any]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="champion_gate",
+        passed=facts["gate"] == "passed",
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={
+            "reasons": dg.MetadataValue.md(bullets(facts["reasons"])),
+            "refused_for": dg.MetadataValue.md(bullets(facts["refusals"])),
+            "numbers": dg.MetadataValue.json(facts["numbers"]),
+        },
     )
 
 
@@ -303,55 +345,3 @@ def _release(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
         ),
         make,
     )
-
-
-def _paired(
-    factory: Factory, work: Work, detector: Detector, challenger: Bundle, champion: Bundle
-) -> dict[str, Any]:
-    """Both models' scores of the same held-out examples, by split; None where they differ.
-
-    The champion scores raw events by its own definitions, as it does in service.
-    """
-    from detectors.evaluation.gate import PairedScores
-    from detectors.training import Split
-    from whetstone.scoring.run import BundleScorer
-
-    lake = work.stores.lake
-    training_set = lake.part(Place("training_set", detector.name))
-    golden = golden_files(lake, detector)
-    new, old = BundleScorer(challenger), BundleScorer(champion)
-    if entity_columns(new.view) != entity_columns(old.view):
-        return {"test": None, "verdicts": None}
-    with open_engine(lake.root) as connection:
-        views = factory.catalog.feature_views
-        windows = {
-            slow.online: golden_windows(connection, lake, views, slow, golden) for slow in old.slow
-        }
-        scored = old.score_events(
-            connection,
-            f"read_parquet({literal(str(golden.events))})",
-            History(connection, windows),
-        )
-        connection.register("champion", scored)
-        keys = ", ".join(_KEYS)
-        joined = connection.sql(
-            f"""SELECT t.*, c.score AS champion_score
-                FROM read_parquet({literal(str(training_set))}) t JOIN champion c USING ({keys})
-                WHERE t.split IN ('test', 'verdicts')
-                ORDER BY {keys}"""
-        ).to_arrow_table()
-    pairs: dict[str, Any] = {}
-    for name in ("test", "verdicts"):
-        rows = joined.filter(pa.compute.equal(joined["split"], name))  # pyright: ignore
-        split = Split.of(rows, name, feature_names(detector))
-        pairs[name] = (
-            PairedScores(
-                split.positive,
-                new.score_features(rows),
-                rows["champion_score"].to_numpy(),
-                split.groups,
-            )
-            if rows.num_rows
-            else None
-        )
-    return pairs

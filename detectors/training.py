@@ -22,6 +22,7 @@ from detectors.evaluation.bounds import bounds
 from detectors.evaluation.calibration import calibrate
 from detectors.evaluation.metrics import Metrics, choose_threshold, evaluate
 from detectors.interface import Examples, Model, Training
+from detectors.trust.caps import capped
 from whetstone.catalog import catalog_pb2
 from whetstone.catalog.slow import feature_names
 from whetstone.errors import InputError, TrainingError
@@ -47,6 +48,7 @@ class Trained:
         calibration: how many benign validation examples reach a score.
         bounds: how its scores are distributed, for comparison in service.
         features: the features.
+        left_out: training examples beyond a contributor's share of verdicts, by contributor.
         seed: of training and bootstrap.
     """
 
@@ -60,6 +62,7 @@ class Trained:
     calibration: Calibration
     bounds: Bounds
     features: tuple[str, ...]
+    left_out: dict[str, int]
     seed: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,6 +76,7 @@ class Trained:
             "duplicate_share": self.duplicate_share,
             CALIBRATION: self.calibration.to_dict(),
             BOUNDS: self.bounds.to_dict(),
+            "left_out": self.left_out,
             "seed": self.seed,
         }
 
@@ -81,6 +85,7 @@ def train(
     detector: catalog_pb2.Detector,
     training_set: pa.Table,
     training: Training,
+    max_contributor_share: float = 0.0,
 ) -> Trained:
     """Train a detector.
 
@@ -88,8 +93,9 @@ def train(
         detector: what to train.
         training_set: `positive`, `split`, the detector's features; `label`, the names of the
             classes, for families that tell them apart; `environment` and `unit`, whose examples
-            are resampled together in the intervals.
+            are resampled together in the intervals; `origin` and `contributor`, for the cap.
         training: seed, warm start, progress; equal tables and seeds give equal models.
+        max_contributor_share: see `detectors.trust.caps`; 0: the default.
 
     Raises:
         CatalogError: the definition names no family.
@@ -97,24 +103,10 @@ def train(
         TrainingError: the examples do not suffice; the message says what to contribute.
     """
     seed, say = training.seed, training.say
-    family = family_of(detector)
-    splits = {split: Split.of(training_set, split, feature_names(detector)) for split in SPLITS}
-    learned, chosen, judged = (splits[name].examples for name in ("train", "validation", "test"))
-    say(f"{detector.name}: fitting {len(learned)} examples of {len(learned.names)} features")
-    model = family.fit(learned, training)
-    benign = chosen.benign()
-    if not len(benign):
-        raise TrainingError(
-            f"{detector.name} has no benign validation examples to choose a threshold on: "
-            "contribute more benign activity, or hold out a larger validation share"
-        )
-    benign_scores = model.score(benign.units)
-    point = detector.operating_point
-    if point.WhichOneof("by") == "significance":
-        budget, threshold = point.significance, model.threshold(point.significance)
-    else:
-        budget = point.max_false_positive_rate
-        threshold = choose_threshold(benign_scores, budget)
+    fitted = fit(detector, training_set, training, max_contributor_share)
+    model, threshold, splits = fitted.model, fitted.threshold, fitted.splits
+    learned, judged = splits["train"].examples, splits["test"].examples
+    benign, benign_scores = fitted.benign, fitted.benign_scores
     say(f"{detector.name}: judging {len(judged)} test examples")
     scores = {
         name: model.score(splits[name].examples.units)
@@ -127,7 +119,7 @@ def train(
         model=model,
         threshold=threshold,
         metrics={name: splits[name].judge(each, threshold, seed) for name, each in scores.items()},
-        baselines=_judged_baselines(learned, benign, splits["test"], budget, seed),
+        baselines=_judged_baselines(learned, benign, splits["test"], fitted.budget, seed),
         ceiling=oracle_ceiling(judged.units, splits["test"].positive),
         counts={
             name: {"n": len(split.examples), "positives": int(split.positive.sum())}
@@ -137,8 +129,64 @@ def train(
         calibration=calibration,
         bounds=bounds(benign_scores, scores["test"], threshold, calibration),
         features=learned.names,
+        left_out=fitted.left_out,
         seed=seed,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A model that was not judged yet.
+
+    Attributes:
+        model: the model.
+        threshold: scores that reach it are alerts.
+        budget: false-positive rate that the threshold was chosen by.
+        benign: validation examples that it was chosen on, with their scores `benign_scores` (n,).
+        splits: the examples, after the cap on contributors.
+        left_out: what the cap took.
+    """
+
+    model: Model
+    threshold: float
+    budget: float
+    benign: Examples
+    benign_scores: NDArray[np.float64]
+    splits: dict[str, "Split"]
+    left_out: dict[str, int]
+
+
+def fit(
+    detector: catalog_pb2.Detector,
+    training_set: pa.Table,
+    training: Training,
+    max_contributor_share: float = 0.0,
+) -> Fitted:
+    """Fit a model and choose its threshold; arguments and errors as of `train`."""
+    family = family_of(detector)
+    trusted = capped(training_set, max_contributor_share)
+    for name, count in trusted.left_out.items():
+        training.say(f"{detector.name}: {count} training examples of {name} are beyond its share")
+    features = feature_names(detector)
+    splits = {split: Split.of(trusted.table, split, features) for split in SPLITS}
+    learned, benign = splits["train"].examples, splits["validation"].examples.benign()
+    training.say(
+        f"{detector.name}: fitting {len(learned)} examples of {len(learned.names)} features"
+    )
+    model = family.fit(learned, training)
+    if not len(benign):
+        raise TrainingError(
+            f"{detector.name} has no benign validation examples to choose a threshold on: "
+            "contribute more benign activity, or hold out a larger validation share"
+        )
+    scores = model.score(benign.units)
+    point = detector.operating_point
+    if point.WhichOneof("by") == "significance":
+        budget, threshold = point.significance, model.threshold(point.significance)
+    else:
+        budget = point.max_false_positive_rate
+        threshold = choose_threshold(scores, budget)
+    return Fitted(model, threshold, budget, benign, scores, splits, trusted.left_out)
 
 
 @dataclass(frozen=True, eq=False)

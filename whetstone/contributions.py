@@ -15,6 +15,7 @@ from pathlib import Path
 from whetstone.errors import InputError
 from whetstone.lake import version_of
 from whetstone.landing import copy_whole, file_hash
+from whetstone.quarantine import CONTRIBUTION, quarantined
 
 _DESCRIPTION = "contribution.json"
 _LABELS = "labels.csv"
@@ -103,7 +104,13 @@ def contribute(
 
 
 def contributions(root: Path, dataset: str) -> list[Contribution]:
-    """The accepted contributions of a golden dataset, by id."""
+    """The contributions that a golden dataset is made of, by id: none that is in quarantine."""
+    held = {mark.name for mark in quarantined(root, dataset) if mark.kind == CONTRIBUTION}
+    return [one for one in accepted_contributions(root, dataset) if one.id not in held]
+
+
+def accepted_contributions(root: Path, dataset: str) -> list[Contribution]:
+    """All contributions to a golden dataset that are kept, by id; those in quarantine, too."""
     found = sorted((root / dataset).glob(f"*/{_DESCRIPTION}"))
     return [_read(path.parent) for path in found if not path.parent.name.startswith(".")]
 
