@@ -4,7 +4,8 @@ Rules that are never bent: the split of an example follows from its group (or it
 ever; examples from verdicts enter neither the core test set nor the validation examples (they are
 false alarms and finds, not a sample by which a false-positive budget could be kept), what is held
 out of them is a set of its own; a unit whose raw lines occur in the test set is removed from the
-rest.
+rest; what nobody labelled (`whetstone.golden_refresh`), and what is too old, touches training
+examples alone.
 """
 
 # pyarrow ships no types.
@@ -21,21 +22,21 @@ import duckdb
 import pyarrow as pa
 
 from whetstone.catalog.catalog_pb2 import FeatureView, GoldenDataset, Source
-from whetstone.catalog.validation import entity_columns, instant_of
+from whetstone.catalog.validation import entity_columns
 from whetstone.contributions import Contribution
 from whetstone.engine import only_row
 from whetstone.features import features_sql
+from whetstone.golden_examples import REFRESH, make_examples
 from whetstone.labels import SCHEMA as LABELS_SCHEMA
 from whetstone.labels import Labels, read_labels
+from whetstone.lake import content_of
 from whetstone.parsing import Parsed, RawFile, parse_files
-from whetstone.sql import columns, identifier, literal
-
-_HASH_SHARE = "(md5_number_lower({key}) >> 11)::DOUBLE / 9007199254740992"
+from whetstone.sql import identifier, literal
 
 
 @dataclass(frozen=True)
 class JudgedUnit:
-    """A unit of production that analysts judged: a labelled example to be.
+    """A unit of production that analysts judged, or that is taken for benign: an example to be.
 
     Times are UTC; `entity` are the values of the view's entity columns in their order.
     """
@@ -60,6 +61,10 @@ class Golden:
         unmatched: labels that name no unit of their contribution, by contribution.
         parsed: what became of each contribution's lines.
         missing_verdicts: judged units whose events are no longer in the lake.
+        expired: training examples that were too old, by `positive` and `negative`; left out.
+        over_cap: units of the benign refresh beyond its share; left out.
+        newest: time of the newest example, UTC; None where there is none.
+        test_version: hash of the test examples, equal as long as these are.
     """
 
     examples: dict[str, int]
@@ -68,6 +73,10 @@ class Golden:
     unmatched: dict[str, int]
     parsed: dict[str, Parsed]
     missing_verdicts: int
+    expired: dict[str, int]
+    over_cap: int
+    newest: datetime | None
+    test_version: str
 
 
 def build_golden(
@@ -80,7 +89,7 @@ def build_golden(
     production: str | None,
     max_line_bytes: int,
 ) -> Golden:
-    """Build the temporary tables `golden_events` and `examples`.
+    """Build the temporary tables `golden_events`, `examples` and `conflicts`.
 
     Args:
         connection: an engine that may read the lake.
@@ -88,7 +97,7 @@ def build_golden(
         view: whose units are labelled.
         dataset: the definition.
         contributions: accepted ones.
-        judged: units with verdicts.
+        judged: units with verdicts, and those of a benign refresh.
         production: SQL of the relation of production events; None: there are none yet.
         max_line_bytes: as in `parse_files`.
 
@@ -109,8 +118,11 @@ def build_golden(
         unmatched[contribution.id] = _label(connection, view, labels, contribution)
         connection.execute("INSERT INTO golden_events BY NAME SELECT * FROM events")
     missing = _add_judged(connection, view, dataset, judged, production)
-    _split(connection, dataset, entity)
-    conflicts, duplicates = _remove_conflicts_and_duplicates(connection)
+    left = make_examples(connection, dataset, entity)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE held_out AS FROM examples WHERE split = 'test'"
+    )
+    (newest,) = only_row(connection, "SELECT max(event_timestamp) FROM examples")
     return Golden(
         examples={
             f"{split}/{'positive' if positive else 'negative'}": count
@@ -118,11 +130,15 @@ def build_golden(
                 "SELECT split, positive, count(*) FROM examples GROUP BY ALL ORDER BY ALL"
             ).fetchall()
         },
-        conflicts=conflicts,
-        duplicates=duplicates,
+        conflicts=left.conflicts,
+        duplicates=left.duplicates,
         unmatched={identity: count for identity, count in unmatched.items() if count},
         parsed=parsed,
         missing_verdicts=missing,
+        expired=left.expired,
+        over_cap=left.over_cap,
+        newest=newest,
+        test_version=content_of(connection, "held_out").version,
     )
 
 
@@ -210,8 +226,9 @@ def _add_judged(
     production: str | None,
 ) -> int:
     """Take the events of judged units over from production, for as long as it has them."""
+    verdicts = sum(not unit.origin.startswith(REFRESH) for unit in judged)
     if not judged or production is None:
-        return len(judged)
+        return verdicts
     entity = entity_columns(view)
     names = {positive: c.name for c in reversed(dataset.classes) for positive in [c.positive]}
     rows: list[dict[str, Any]] = [
@@ -252,9 +269,13 @@ def _add_judged(
     )
     connection.execute("INSERT INTO golden_events BY NAME SELECT * FROM events")
     connection.execute("INSERT INTO all_labelled BY NAME SELECT * FROM labelled")
-    (found,) = only_row(connection, "SELECT count(DISTINCT origin) FROM labelled")
+    (found,) = only_row(
+        connection,
+        "SELECT count(DISTINCT origin) FROM labelled"
+        f" WHERE NOT starts_with(origin, {literal(REFRESH)})",
+    )
     connection.unregister("judged")
-    return len(judged) - found
+    return verdicts - found
 
 
 def _before_end(view: FeatureView) -> str:
@@ -263,56 +284,3 @@ def _before_end(view: FeatureView) -> str:
     A window ends where the next one starts; other units end with their last event.
     """
     return "<" if view.WhichOneof("unit") == "window" else "<="
-
-
-def _split(
-    connection: duckdb.DuckDBPyConnection, dataset: GoldenDataset, entity: Sequence[str]
-) -> None:
-    if dataset.holdout.WhichOneof("by") == "group":
-        group = dataset.holdout.group
-        key = f"concat_ws('|', {literal(dataset.name)}, {columns(list(group.keys))})"
-        draw = _HASH_SHARE.format(key=key)
-        test = f"{draw} < {group.test_share}"
-        validation = f"{draw} < {group.test_share + group.validation_share}"
-    else:
-        time = dataset.holdout.time
-        test = f"event_timestamp >= {_timestamp(time.test_from)}"
-        validation = f"event_timestamp >= {_timestamp(time.validation_from)}"
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE candidates AS
-            SELECT environment, {columns(list(entity))}, unit, unit_start, event_timestamp,
-                   unit_hash, label, positive,
-                   CASE WHEN NOT ({validation}) THEN 'train'
-                        WHEN origin LIKE 'verdict:%' THEN 'verdicts'
-                        WHEN {test} THEN 'test' ELSE 'validation' END AS split,
-                   origin, contributor
-            FROM all_labelled"""
-    )
-
-
-def _timestamp(text: str) -> str:
-    return f"TIMESTAMP {literal(str(instant_of(text)))}"
-
-
-def _remove_conflicts_and_duplicates(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE conflicting AS
-           SELECT unit_hash FROM candidates GROUP BY unit_hash
-           HAVING count(DISTINCT positive) > 1"""
-    )
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE examples AS
-           SELECT * EXCLUDE (unit_hash) FROM candidates
-           WHERE unit_hash NOT IN (FROM conflicting)
-           QUALIFY row_number() OVER (
-               PARTITION BY unit_hash
-               ORDER BY split <> 'test', origin, environment, unit, event_timestamp, label) = 1
-           ORDER BY environment, unit, event_timestamp"""
-    )
-    conflicts, duplicates = only_row(
-        connection,
-        """SELECT (SELECT count(*) FROM conflicting),
-                  (SELECT count(*) FROM candidates WHERE unit_hash NOT IN (FROM conflicting))
-                  - (SELECT count(*) FROM examples)""",
-    )
-    return conflicts, duplicates

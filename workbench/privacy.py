@@ -11,16 +11,17 @@ from typing import Annotated, Any
 import typer
 
 from triage import Alert, CaseStore
+from triage.outbox import Outbox
 from whetstone import console
+from whetstone.audit import AuditLog
 from whetstone.catalog import Catalog, load_catalog
 from whetstone.catalog.catalog_pb2 import Source
 from whetstone.cli_options import AsJson
-from whetstone.contributions import Contribution, contributions
+from whetstone.contributions import Contribution, accepted_contributions
 from whetstone.errors import InputError, NotReadyError
 from whetstone.lake import Lake
 from whetstone.landing import landed_days, landed_files
 from whetstone.privacy import KeyStore
-from whetstone.privacy.audit import AuditLog
 from whetstone.privacy.erasure import (
     Erasure,
     Subject,
@@ -243,6 +244,8 @@ def _forget_subject(catalog: Catalog, environment: str, subject: Subject) -> _Pl
         with closing(CaseStore(settings().case_store)) as cases:
             cases.erase([alert.alert_id for alert in alerts])
             cases.scrub(environment, names)
+        with closing(Outbox(settings().case_store)) as outbox:
+            outbox.scrub(names)
 
     return {
         "raw_files": len(landed),
@@ -272,7 +275,7 @@ def _contributed(
     """Contributions say not which site they are from: the subject is erased from all."""
     for name, dataset in catalog.golden_datasets.items():
         source = catalog.source_of(dataset)
-        for contribution in contributions(settings().contributions, name):
+        for contribution in accepted_contributions(settings().contributions, name):
             erasure = find_in_file(
                 source, contribution.raw, contribution.day, subject, settings().max_line_bytes
             )

@@ -1,11 +1,12 @@
 """Small logs of a web server, labelled, contributed and built into a golden dataset."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from google.protobuf import text_format
 
 from whetstone.catalog.catalog_pb2 import FeatureView, GoldenDataset, Source
@@ -141,7 +142,8 @@ class World:
                 f"FROM ({features_sql(self.view, 'golden_events')}) SEMI JOIN examples"
                 " USING (environment, unit, event_timestamp) ORDER BY ALL"
             )
-            return Built(golden, examples, features.to_arrow_table().to_pylist())
+            events = engine.sql("FROM golden_events").to_arrow_table()
+            return Built(golden, examples, features.to_arrow_table().to_pylist(), events)
 
     def _read(self, select: str) -> list[dict[str, Any]]:
         with open_engine(self.root / "lake") as engine:
@@ -153,6 +155,7 @@ class Built:
     golden: Golden
     examples: list[dict[str, Any]]
     features: list[dict[str, Any]]
+    events: pa.Table = field(compare=False)
 
     def labels(self) -> dict[str, str]:
         """The label of each unit, by name and time of day of its start."""

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whetstone.audit import AuditLog
 from whetstone.errors import InputError
-from whetstone.privacy.audit import AuditLog
 
 APPEND = """
 import sys
 from pathlib import Path
-from whetstone.privacy.audit import AuditLog
+from whetstone.audit import AuditLog
 log = AuditLog(Path(sys.argv[1]))
 for number in range(20):
     log.append(sys.argv[2], "reidentify", "a reason", {"number": number})

@@ -12,6 +12,8 @@ from datetime import datetime
 from whetstone.catalog.catalog_pb2 import ADDRESS, HOST, USER, Source
 from whetstone.engine import open_engine
 from whetstone.lake import Lake
+from whetstone.lake_changes import rows_stay
+from whetstone.lake_kept import production
 from whetstone.privacy.keys import Key, KeyStore
 from whetstone.privacy.treatment import undo_any
 from whetstone.sql import identifier, literal
@@ -45,21 +47,20 @@ def key_ids_of(lake: Lake, source: Source, seen: Occurrence, keys: KeyStore) -> 
 
     The lake says it; where the events are gone, all keys of the days in question are candidates.
     """
-    if lake.days("parsed", source.name):
-        same = " AND ".join(
-            f"{identifier(name)}::VARCHAR = {literal(value)}" for name, value in seen.entity.items()
-        )
-        with open_engine(lake.root) as connection:
+    same = " AND ".join(
+        f"{identifier(name)}::VARCHAR = {literal(value)}" for name, value in seen.entity.items()
+    )
+    with open_engine(lake.root) as connection, rows_stay(lake):
+        events = production(connection, lake, source)
+        if events is not None:
             rows = connection.execute(
-                f"""SELECT DISTINCT key_id
-                    FROM read_parquet({literal(lake.glob("parsed", source.name))},
-                                      hive_partitioning = false, union_by_name = true)
+                f"""SELECT DISTINCT key_id FROM ({events})
                     WHERE environment = $1 AND event_time BETWEEN $2 AND $3
                       AND key_id IS NOT NULL AND {same or "true"} ORDER BY ALL""",
                 [seen.environment, seen.start, seen.end],
             ).fetchall()
-        if rows:
-            return [key_id for (key_id,) in rows]
+            if rows:
+                return [key_id for (key_id,) in rows]
     days = {f"{at:%Y-%m-%d}" for at in (seen.start, seen.end)}
     return [i for i in keys.ids(seen.environment) if i.partition("/")[2][:10] in days]
 

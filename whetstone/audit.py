@@ -1,4 +1,4 @@
-"""The audit log: who looked behind pseudonyms, or erased, when and why.
+"""Audit logs: who looked at what is guarded, or erased, when and why.
 
 JSON lines that are only ever appended to. Each carries the hash of the one before it, so that
 nobody can change, remove or insert one unseen, unless he rewrites all that follow; whoever keeps
@@ -28,7 +28,7 @@ class Entry:
     Attributes:
         at: UTC time, ISO 8601.
         who: the name given, and the account on the machine.
-        what: `reidentify`, `forget`, `rotate`.
+        what: such as `reidentify`, `forget`, `rotate`; `gate` where a test set was opened.
         why: the reason given.
         details: what it was done to; nothing personal.
         previous: hash of the entry before.
