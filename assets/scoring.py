@@ -5,6 +5,7 @@ from datetime import date
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.columns import unit_schema
@@ -13,7 +14,7 @@ from triage import Alert
 from whetstone.catalog.catalog_pb2 import Detector
 from whetstone.catalog.validation import entity_columns
 from whetstone.engine import open_engine
-from whetstone.lake import Place
+from whetstone.lake import Lake, Place
 from whetstone.lineage import ALERTS
 from whetstone.scoring.alerts import MOST_TEXT, alert_id, explanation
 from whetstone.scoring.history import lake_history
@@ -92,11 +93,15 @@ def _alerts(factory: Factory) -> dg.AssetsDefinition:
         releases = work.stores.releases.open()
         counts: dict[str, int] = {}
         found: list[Alert] = []
+        earlier: list[str] = []
         with work.stores.cases.open() as cases:
             for detector in factory.catalog.detectors.values():
                 place = Place("scores", detector.name, work.day)
                 made = lake.manifest(place)
                 if made is None:
+                    continue
+                if made.expired_at:  # its alerts stand: what they were found in is gone
+                    earlier.append(detector.name)
                     continue
                 bundle = releases.load(detector.name, made.facts["model_version"])
                 rows = alerts_of(pq.read_table(lake.part(place)))
@@ -105,7 +110,8 @@ def _alerts(factory: Factory) -> dg.AssetsDefinition:
                 counts[detector.name] = len(alerts)
                 found += alerts
         with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
-            connection.register("found", _table(found))
+            known = _known_alerts(lake, work.place, earlier)
+            connection.register("found", pa.concat_tables([_table(found), known]))
             connection.execute("CREATE TEMP TABLE alerts AS FROM found")
             content = staged.write(connection, "alerts")
             manifest = work.commit(staged, content.version, content.rows, counts)
@@ -138,6 +144,15 @@ _SCHEMA = pa.schema(
         *((name, pa.float64()) for name in ("score", "threshold", "per_day")),
     ]
 )
+
+
+def _known_alerts(lake: Lake, place: Place, detectors: list[str]) -> pa.Table:
+    """What the day's alerts of some detectors are by now."""
+    made = lake.manifest(place) if detectors else None
+    if made is None or made.expired_at:
+        return _SCHEMA.empty_table()
+    known = pq.ParquetFile(lake.part(place)).read(_SCHEMA.names).cast(_SCHEMA)
+    return known.filter(pc.field("detector").isin(detectors))
 
 
 def _expected_alerts(scorer: BundleScorer, units: int) -> dict[str, float]:

@@ -48,7 +48,9 @@ def _views(factory: Factory, work: Work) -> dict[str, str]:
         daily = factory.graph.is_daily(asset)
         path = lake.glob(layer, name) if daily else str(lake.part(Place(layer, name)))
         view = f"{identifier(layer)}.{identifier(name)}" if layer != "alerts" else "alerts"
-        views[view] = f"SELECT * FROM read_parquet({literal(path)}, hive_partitioning = {daily})"
+        # Days of which only what was made of them is left have the columns of their time.
+        options = f"hive_partitioning = {daily}, union_by_name = {daily}"
+        views[view] = f"SELECT * FROM read_parquet({literal(path)}, {options})"
     return views
 
 

@@ -102,7 +102,7 @@ class Hunt:
         """
         if last < first:
             raise InputError(f"--to {last} is before --from {first}: exchange them")
-        there = self._lake.days("parsed", self._source)
+        there = self._lake.days_with_rows("parsed", self._source)
         wanted = [(first + n * _DAY).isoformat() for n in range((last - first).days + 1)]
         found = sorted({*wanted} & {*there})
         missing = sorted({*wanted} - {*there})

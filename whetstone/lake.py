@@ -4,6 +4,9 @@
 inputs and definitions they were made and what their content version is. A reader sees the old file
 or the new one. Data are renamed before their manifest, under a lock, so a manifest never
 promises what is not there; after a crash the partition counts as stale and is made again.
+
+Rows may expire (`whetstone.lake_retention`): then the manifest says so and stays, and with it all
+that was made from them.
 """
 
 # pyarrow ships no types.
@@ -33,9 +36,13 @@ from whetstone.engine import only_row
 from whetstone.errors import NotReadyError, StorageError
 from whetstone.sql import identifier, literal
 
-_PART = "part.parquet"
-_MANIFEST = "manifest.json"
-_TEMPORARY = ".tmp"
+PART = "part.parquet"
+SKETCHES = "sketches.parquet"
+"""What a partition looked like: kept beside it, as long as its content stands."""
+KEPT = "kept.parquet"
+"""What is still needed of the rows of an expired partition."""
+MANIFEST = "manifest.json"
+TEMPORARY = ".tmp"
 _LEFT_BEHIND_SECONDS = 86400
 
 
@@ -67,6 +74,10 @@ class Manifest:
         rows: number of rows.
         made_at: UTC time, ISO 8601.
         facts: what else the asset has to say, such as counts and metrics; JSON.
+        expired_at: UTC time at which the rows were given up, ISO 8601; empty: they are there.
+        compact: the rows have been packed as small as they get.
+        cause: why it was made, as its run was told; empty: by hand, or nobody knows.
+        before: what it replaced, see `whetstone.reasons`; empty: it is the first; None: unknown.
     """
 
     code_version: str
@@ -75,6 +86,10 @@ class Manifest:
     rows: int
     made_at: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    expired_at: str = ""
+    compact: bool = False
+    cause: str = ""
+    before: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,32 +112,43 @@ class Lake:
         return base if place.day is None else base / f"day={place.day}"
 
     def part(self, place: Place) -> Path:
-        """A partition's Parquet file; NotReadyError when it has not been made."""
-        path = self.directory(place) / _PART
+        """A partition's Parquet file; NotReadyError when it has not been made or has expired."""
+        made = self.manifest(place)
+        if made is not None and made.expired_at:
+            raise NotReadyError(
+                f"the rows of {place} expired on {made.expired_at[:10]}: choose a later day, or"
+                " land a raw file of that day and let the platform make it anew"
+            )
+        path = self.directory(place) / PART
         if not path.exists():
             raise NotReadyError(f"{place} does not exist yet: materialize it first")
         return path
 
     def days(self, layer: str, name: str) -> list[str]:
         """The days that have been made, ascending."""
-        found = (self.root / layer / name).glob(f"day=*/{_MANIFEST}")
+        found = (self.root / layer / name).glob(f"day=*/{MANIFEST}")
         return sorted(path.parent.name.removeprefix("day=") for path in found)
 
+    def days_with_rows(self, layer: str, name: str) -> list[str]:
+        """The days whose rows can be read, ascending: made and not expired."""
+        found = ((day, self.manifest(Place(layer, name, day))) for day in self.days(layer, name))
+        return [day for day, made in found if made is not None and not made.expired_at]
+
     def glob(self, layer: str, name: str) -> str:
-        """A glob of all daily partitions, for DuckDB."""
-        return f"{self.root}/{layer}/{name}/day=*/{_PART}"
+        """A glob of all daily partitions, for DuckDB; it finds a file when any day was made."""
+        return f"{self.root}/{layer}/{name}/day=*/{PART}"
 
     def manifest(self, place: Place) -> Manifest | None:
         """A partition's manifest; None when it has not been made."""
         try:
-            text = (self.directory(place) / _MANIFEST).read_bytes()
+            text = (self.directory(place) / MANIFEST).read_bytes()
         except FileNotFoundError:
             return None
         return Manifest(**json.loads(text))
 
     def remove_left_behind(self) -> None:
         """Remove what killed processes left anywhere in the lake, also where none comes again."""
-        for directory in {path.parent for path in self.root.rglob(f"*{_TEMPORARY}")}:
+        for directory in {path.parent for path in self.root.rglob(f"*{TEMPORARY}")}:
             _remove_left_behind(directory)
 
     @contextmanager
@@ -133,7 +159,7 @@ class Lake:
             StorageError: the disk is full or cannot be written; what was there before stands.
         """
         directory = self.directory(place)
-        staged = Staged(directory, f".{uuid.uuid4().hex}{_TEMPORARY}")
+        staged = Staged(directory, f".{uuid.uuid4().hex}{TEMPORARY}")
         try:
             directory.mkdir(parents=True, exist_ok=True)
             _remove_left_behind(directory)
@@ -160,9 +186,7 @@ class Staged:
         self._files.append(name)
         return self._directory / f"{name}{self._suffix}"
 
-    def write(
-        self, connection: duckdb.DuckDBPyConnection, table: str, name: str = _PART
-    ) -> Content:
+    def write(self, connection: duckdb.DuckDBPyConnection, table: str, name: str = PART) -> Content:
         """Write a table as Parquet and tell its content version."""
         content = content_of(connection, table)
         path = self.path(name)
@@ -173,7 +197,7 @@ class Staged:
 
     @contextmanager
     def writer(
-        self, connection: duckdb.DuckDBPyConnection, name: str = _PART
+        self, connection: duckdb.DuckDBPyConnection, name: str = PART
     ) -> Generator["PartWriter"]:
         """Write a file a piece at a time: for what is too large to be held as one table."""
         writer = PartWriter(connection, self.path(name))
@@ -185,17 +209,20 @@ class Staged:
     def commit(self, manifest: Manifest) -> Manifest:
         """Make the files visible, then the manifest; returns it with its time."""
         manifest = replace(manifest, made_at=datetime.now(UTC).isoformat(timespec="milliseconds"))
-        path = self.path(_MANIFEST)
-        path.write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), encoding="utf-8")
-        with _locked(self._directory):
+        path = self.path(MANIFEST)
+        path.write_text(text_of(manifest), encoding="utf-8")
+        with locked(self._directory):
             while self._files:
                 name = self._files[0]
                 written = self._directory / f"{name}{self._suffix}"
                 flush(written)
-                if name == _MANIFEST:
+                if name == MANIFEST:
                     flush(self._directory)  # the renames before it, so that it comes after them
                 written.replace(self._directory / name)
                 self._files.pop(0)
+            # All rows are here again, maybe without those that were to be forgotten.
+            for name in (KEPT, SKETCHES):
+                (self._directory / name).unlink(missing_ok=True)
         return manifest
 
     def discard(self) -> None:
@@ -289,7 +316,7 @@ def version_of(*parts: object) -> str:
 
 def _remove_left_behind(directory: Path) -> None:
     """Remove what killed processes left: files being written that nobody wrote to for a day."""
-    for path in directory.glob(f"*{_TEMPORARY}"):
+    for path in directory.glob(f"*{TEMPORARY}"):
         try:
             if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
                 path.unlink()
@@ -298,8 +325,13 @@ def _remove_left_behind(directory: Path) -> None:
 
 
 @contextmanager
-def _locked(directory: Path) -> Generator[None]:
+def locked(directory: Path) -> Generator[None]:
     """Two runs of one partition must not mix one's data with the other's manifest."""
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def text_of(manifest: Manifest) -> str:
+    """A manifest as its file holds it."""
+    return json.dumps(asdict(manifest), indent=1, sort_keys=True)

@@ -1,6 +1,7 @@
 """The landing area: raw files as they arrived, `landing/<environment>/<source>/<day>/<file>`."""
 
 import hashlib
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -8,12 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from whetstone.durable import flush
 from whetstone.errors import InputError
 from whetstone.lake import version_of
 from whetstone.parsing import RawFile
 
+Entry: TypeAlias = "os.DirEntry[str]"
 _UTC = "UTC"
 
 
@@ -79,8 +82,31 @@ def copy_whole(file: Path, target: Path) -> bool:
 
 def landed_days(landing: Path, source: str) -> list[str]:
     """The days on which raw files of a source have landed, in any environment, ascending."""
-    directories = landing.glob(f"*/{source}/????-??-??")
-    return sorted({p.name for p in directories if _is_day(p.name) and any(_raw_files(p))})
+    found: set[str] = set()
+    for _, days in _day_directories(landing, source):
+        found.update(day.name for day in days if day.name not in found and _raw_entries(day.path))
+    return sorted(found)
+
+
+def landed_versions(
+    landing: Path, source: str, zones: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The versions of all days of a source, as `landed_version` tells them one by one.
+
+    A look at what is stale asks for a hundred thousand files: they are listed once.
+    """
+    parts: dict[str, list[str]] = {}
+    for environment, days in _day_directories(landing, source):
+        zone = (zones or {}).get(environment) or _UTC
+        for day in days:
+            for file in sorted(_raw_entries(day.path), key=_name):
+                status = file.stat()
+                digest = _hash(file.path, status.st_size, status.st_mtime_ns, status.st_ino)
+                of_day = parts.setdefault(day.name, [])
+                of_day += (f"{environment}/{source}/{day.name}/{file.name}", digest)
+                if zone != _UTC:
+                    of_day.append(zone)
+    return {day: version_of(*parts[day]) for day in sorted(parts)}
 
 
 def first_landed_day(landing: Path) -> str:
@@ -120,22 +146,49 @@ def raw_files_in(directory: Path) -> list[Path]:
 
 
 def _raw_files(directory: Path) -> Iterator[Path]:
-    if directory.is_dir():
-        for path in directory.iterdir():
-            if not _is_unfinished(path) and path.is_file():
-                yield path
+    return (Path(entry.path) for entry in _raw_entries(str(directory)))
+
+
+def _day_directories(landing: Path, source: str) -> Iterator[tuple[str, list[Entry]]]:
+    """Environments, ascending, with their directories of days of a source."""
+    for environment in sorted(_entries(str(landing)), key=_name):
+        yield (
+            environment.name,
+            [day for day in _entries(f"{environment.path}/{source}") if _is_day(day.name)],
+        )
+
+
+def _raw_entries(directory: str) -> list[Entry]:
+    return [
+        entry
+        for entry in _entries(directory)
+        if not entry.name.startswith(".") and not entry.name.endswith(".tmp") and entry.is_file()
+    ]
+
+
+def _entries(directory: str) -> list[Entry]:
+    try:
+        with os.scandir(directory) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _name(entry: Entry) -> str:
+    return entry.name
 
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's content; read again only when size, time or inode changed."""
     status = path.stat()
-    return _hash(path, status.st_size, status.st_mtime_ns, status.st_ino)
+    return _hash(str(path), status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _is_unfinished(path: Path) -> bool:
     return path.name.startswith(".") or path.suffix == ".tmp"
 
 
+@lru_cache(maxsize=10_000)
 def _is_day(text: str) -> bool:
     try:
         return date.fromisoformat(text).isoformat() == text
@@ -143,7 +196,7 @@ def _is_day(text: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=100_000)
-def _hash(path: Path, size: int, modified: int, inode: int) -> str:
-    with path.open("rb") as file:
+@lru_cache(maxsize=1_000_000)  # with fewer than there are files, all were read at each look
+def _hash(path: str, _size: int, _modified: int, _inode: int) -> str:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

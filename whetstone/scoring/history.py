@@ -23,6 +23,7 @@ from whetstone.catalog.hashes import view_hash
 from whetstone.catalog.slow import Slow
 from whetstone.features import features_sql
 from whetstone.lake import Lake, Place
+from whetstone.lake_kept import kept_file
 from whetstone.scoring.slow import ARROW_TYPES, Nothing
 from whetstone.sql import columns, identifier, literal
 
@@ -111,7 +112,8 @@ def lake_windows(
     """SQL of the windows whose events landed on some days; None: nothing landed.
 
     What is scored must be as it was learned: a day's features that were made by other definitions
-    than those of `slow` are computed again from its events.
+    than those of `slow` are computed again from its events. Of days that have expired there are
+    those of entities that alerts are about, while the definitions are the same.
     """
     current = views.get(slow.view.name)
     made_by = (
@@ -122,11 +124,18 @@ def lake_windows(
     )
     parts: list[str] = []
     for day in days:
-        made = lake.manifest(Place("features", slow.view.name, day))
-        if made is not None and made.code_version == made_by:
-            windows = _parquet(lake, Place("features", slow.view.name, day))
-        elif lake.manifest(events := Place("parsed", slow.view.source, day)) is not None:
-            windows = f"({features_sql(slow.view, _parquet(lake, events), slow.features)})"
+        features, events = (
+            Place("features", slow.view.name, day),
+            Place("parsed", slow.view.source, day),
+        )
+        made = lake.manifest(features)
+        same = made is not None and made.code_version == made_by
+        if made is not None and same and not made.expired_at:
+            windows = _parquet(lake.part(features))
+        elif (landed := lake.manifest(events)) is not None and not landed.expired_at:
+            windows = f"({features_sql(slow.view, _parquet(lake.part(events)), slow.features)})"
+        elif same and (kept := kept_file(lake, features)) is not None:
+            windows = _parquet(kept)
         else:
             continue
         parts.append(f"SELECT {_selected(slow)}, {literal(day)} AS {LANDED} FROM {windows}")
@@ -196,5 +205,5 @@ def _selected(slow: Slow) -> str:
     return columns([*slow.keys, "unit_start", "event_timestamp", *slow.features])
 
 
-def _parquet(lake: Lake, place: Place) -> str:
-    return f"read_parquet({literal(str(lake.part(place)))}, hive_partitioning = false)"
+def _parquet(path: Path) -> str:
+    return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
