@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from whetstone.catalog import Catalog
 from whetstone.catalog.families import families_of
+from whetstone.catalog.flat import flat
 from whetstone.catalog.hashes import message_hash, source_hash, view_hash
 from whetstone.lineage import Follow, Graph, build_graph
 
@@ -115,7 +115,7 @@ def _changes(
             yield DefinitionChange(kind, name, "new", True, ())
         elif new is None:
             yield DefinitionChange(kind, name, "gone", True, ())
-        elif edits := tuple(_edits(_flat(old), _flat(new))):
+        elif edits := tuple(_edits(flat(old), flat(new))):
             yield DefinitionChange(kind, name, "edited", _meaning(old) != _meaning(new), edits)
 
 
@@ -133,29 +133,3 @@ def _edits(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Edit
     for path in dict.fromkeys((*before, *after)):
         if before.get(path) != after.get(path):
             yield Edit(path, before.get(path), after.get(path))
-
-
-def _flat(message: Message, prefix: str = "") -> dict[str, str]:
-    """The values of a message by their paths; what has a name is found by it, not by its place."""
-    flat: dict[str, str] = {}
-    for field, value in message.ListFields():
-        path = f"{prefix}{field.name}"
-        if field.message_type and field.message_type.GetOptions().map_entry:
-            flat |= {f"{path}[{key}]": str(value[key]) for key in sorted(value)}
-        elif not field.is_repeated:
-            flat |= _flat(value, f"{path}.") if field.message_type else {path: _text(field, value)}
-        elif field.message_type:
-            for number, part in enumerate(value):
-                name = getattr(part, "name", number)
-                flat |= _flat(part, f"{path}[{name}].")
-        else:
-            flat[path] = ", ".join(_text(field, part) for part in value)
-    return flat
-
-
-def _text(field: FieldDescriptor, value: Any) -> str:
-    if field.enum_type:
-        return field.enum_type.values_by_number[value].name
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
