@@ -31,7 +31,7 @@ test: $(INSTALLED) chromium java servers lint ## Everything that a change must p
 	@$(MAKE) --no-print-directory --jobs=3 types imports units
 
 units: $(INSTALLED) chromium java servers ## The tests alone
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: $(INSTALLED) ## Check style and formatting
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ ledger, so that no layer can forget it.
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,10 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from assets.column_lineage import TableLineages
+from assets.freshness import freshness_of
 from assets.liveness import mark_alive
+from detectors import code_version
 from resources.roots import read_root
 from resources.stores import (
     CaseStoreResource,
@@ -24,14 +27,21 @@ from resources.stores import (
     WarehouseResource,
 )
 from whetstone.catalog import Catalog
+from whetstone.catalog.families import families_of
+from whetstone.definition_parts import Parts, parts_of
 from whetstone.lake import Lake, Manifest, Place, Staged, version_of
 from whetstone.landing import landed_days
 from whetstone.ledger import LakeLedger, attempting, evidence_of
 from whetstone.lineage import Graph, Input, Node
+from whetstone.reasons import in_words, keep_parts, replaced, why_made
 from whetstone.settings import Settings
 from whetstone.versions import Roots, current_inputs
 
+CAUSE_TAG = "whetstone/cause"
+"""The tag by which a run says why it was started."""
+BY_HAND = "by hand"
 _SHOWN_DAYS = 30
+_SHOWN_REASONS = 10
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,7 @@ class Work:
     inputs: Mapping[str, str]
     stores: Stores
     say: Callable[[str], None]
+    cause: str = ""
 
     @property
     def day(self) -> str:
@@ -64,7 +75,17 @@ class Work:
 
     def manifest(self, version: str, rows: int, facts: Mapping[str, Any] | None = None) -> Manifest:
         """The manifest of what was made from this work's inputs and definitions."""
-        return Manifest(self.node.code_version, self.inputs, version, rows, facts=facts or {})
+        code_version = self.node.code_version
+        before = replaced(self.stores.lake.manifest(self.place), code_version, self.inputs)
+        return Manifest(
+            code_version,
+            self.inputs,
+            version,
+            rows,
+            facts=facts or {},
+            cause=self.cause,
+            before=before,
+        )
 
     def commit(
         self, staged: Staged, version: str, rows: int, facts: Mapping[str, Any] | None = None
@@ -106,6 +127,11 @@ class Factory:
     settings: Settings
 
     @cached_property
+    def column_lineage(self) -> TableLineages:
+        """Which column of which table is made from which."""
+        return TableLineages(self.catalog)
+
+    @cached_property
     def days(self) -> dg.DailyPartitionsDefinition:
         """The days there are partitions for: from the first that has landed to tomorrow's.
 
@@ -145,8 +171,9 @@ class Factory:
         """
         node = self.graph.nodes[asset]
         deps = [_dep(source) for source in node.inputs]
+        freshness = freshness_of(node, self.catalog)
         specs = [
-            _spec(name, each, node.code_version, deps)
+            _spec(name, each, node.code_version, deps, freshness, self.column_lineage.of(name))
             for name, each in {asset: look, **(beside or {})}.items()
         ]
 
@@ -193,9 +220,9 @@ class Factory:
                 continue
             try:
                 with attempting(stores.lake, place, evidence_of(node.code_version, inputs)):
-                    made[day] = _uninterrupted(
-                        make, Work(place, node, inputs, stores, context.log.info)
-                    )
+                    cause = context.run.tags.get(CAUSE_TAG, BY_HAND)
+                    work = Work(place, node, inputs, stores, context.log.info, cause)
+                    made[day] = self._explained(work, _uninterrupted(make, work))
             except Exception as error:
                 # A day that fails keeps back no other; Dagster shows the first error and its trace.
                 context.log.error(f"{place}: {error}")
@@ -220,6 +247,19 @@ class Factory:
                 asset_key=key, metadata=shown, data_version=dg.DataVersion(version)
             )
         yield from _worst_of(list(made.values()))
+
+    def _explained(self, work: Work, made: Made) -> Made:
+        """Keep what the definitions were, and show what had changed."""
+        lake, node = work.stores.lake, work.node
+        keep_parts(lake, node.asset, node.code_version, lambda: self.definition_parts(node.asset))
+        changes = why_made(lake, node.asset, made.manifest)
+        reasons = in_words(made.manifest, changes)[:_SHOWN_REASONS]
+        return replace(made, metadata={**made.metadata, "why": "; ".join(reasons)})
+
+    def definition_parts(self, asset: str) -> Parts:
+        """The definitions that an asset is made by now, part by part."""
+        families = {name for d in self.catalog.detectors.values() for name in families_of(d)}
+        return parts_of(self.catalog, {name: code_version(name) for name in families}, asset)
 
     def current_inputs(self, stores: Stores, node: Node, day: str | None) -> dict[str, str]:
         """The versions of an asset's inputs at this moment."""
@@ -263,13 +303,20 @@ def _dep(source: Input) -> dg.AssetDep:
     return dg.AssetDep(key, partition_mapping=mapping)
 
 
-def _spec(asset: str, look: Look, code_version: str, deps: Sequence[dg.AssetDep]) -> dg.AssetSpec:
+def _spec(
+    asset: str,
+    look: Look,
+    code_version: str,
+    deps: Sequence[dg.AssetDep],
+    freshness: dg.FreshnessPolicy | None,
+    lineage: dg.TableColumnLineage | None,
+) -> dg.AssetSpec:
     layer = asset.partition("/")[0]
-    metadata = (
-        {"dagster/column_schema": dg.TableSchema(columns=list(look.columns))}
-        if look.columns
-        else {}
-    )
+    metadata: dict[str, Any] = {}
+    if look.columns:
+        metadata["dagster/column_schema"] = dg.TableSchema(columns=list(look.columns))
+    if lineage is not None:
+        metadata["dagster/column_lineage"] = lineage
     return dg.AssetSpec(
         asset.split("/"),
         deps=deps,
@@ -279,6 +326,7 @@ def _spec(asset: str, look: Look, code_version: str, deps: Sequence[dg.AssetDep]
         owners=list(look.owners),
         tags=dict(look.tags),
         code_version=code_version or "1",
+        freshness_policy=freshness,
         metadata=metadata,
     )
 

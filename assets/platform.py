@@ -7,11 +7,17 @@ import dagster as dg
 import detectors
 from assets import (
     automation,
+    drift,
     features,
     golden,
-    monitoring,
+    golden_report,
+    notifications,
+    overview,
     parsing,
+    quality,
     releases,
+    retention,
+    retraining,
     scoring,
     slow,
     templates,
@@ -32,7 +38,20 @@ from whetstone.lineage import build_graph
 from whetstone.planning import Plan
 from whetstone.settings import Settings
 
-_LAYERS = (parsing, golden, templates, features, slow, training, scoring, monitoring, warehouse)
+_LAYERS = (
+    parsing,
+    golden,
+    golden_report,
+    templates,
+    features,
+    slow,
+    training,
+    scoring,
+    drift,
+    quality,
+    overview,
+    warehouse,
+)
 
 
 def open_factory(settings: Settings) -> Factory:
@@ -54,8 +73,13 @@ def definitions(factory: Factory) -> dg.Definitions:
             *_roots(factory),
             *(asset for layer in _LAYERS for asset in layer.build(factory)),
         ],
-        sensors=[automation.sensor(factory), releases.environments_sensor(factory)],
-        schedules=[releases.renewal()],
+        sensors=[
+            automation.sensor(factory),
+            retraining.sensor(factory),
+            releases.environments_sensor(factory),
+            notifications.sensor(factory),
+        ],
+        schedules=[releases.renewal(), retention.schedule(factory)],
         resources=vars(stores(factory.settings)),
         executor=dg.in_process_executor,
     )
@@ -96,6 +120,8 @@ def _roots(factory: Factory) -> list[dg.AssetSpec]:
         "landing": "Raw files as they arrive: `landing/<environment>/<source>/<day>/`.",
         "contributions": "Raw logs plus labels that somebody contributed.",
         "verdicts": "What analysts said of alerts.",
+        "shadow": "What challengers said beside their champions, by the day.",
+        "triggers": "What calls for a retraining: its cadence, drift that persists, a person.",
     }
     names = {i.asset for node in factory.graph.nodes.values() for i in node.inputs}
     return [
@@ -103,7 +129,7 @@ def _roots(factory: Factory) -> list[dg.AssetSpec]:
             name.split("/"),
             description=texts[name.partition("/")[0]],
             group_name=name.partition("/")[0],
-            kinds={"file"} if not name.startswith("verdicts/") else {"sql"},
+            kinds={"sql"} if name.startswith(("verdicts/", "triggers/", "shadow/")) else {"file"},
         )
         for name in sorted(names - factory.graph.nodes.keys())
     ]

@@ -56,7 +56,7 @@ def test_make_without_a_target_lists_every_target() -> None:
 def test_everything_that_a_change_must_pass_is_in_one_target() -> None:
     planned = run("make", "--dry-run", "--always-make", "test").stdout
 
-    for step in ("ruff check", "ruff format --check", "pyright", "lint-imports", "pytest -n 3"):
+    for step in ("ruff check", "ruff format --check", "pyright", "lint-imports", "pytest -n 4"):
         assert re.search(rf"^\.venv/bin/{step}", planned, re.MULTILINE), f"{step} is missing"
     assert re.search(r"^exec make test$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

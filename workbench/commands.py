@@ -11,23 +11,37 @@ from sqlalchemy.exc import DBAPIError
 
 from triage import CaseStore, VerdictValue
 from triage.records import State
+from triage.report_links import links_of
 from whetstone import console
 from whetstone.catalog import load_catalog
 from whetstone.cli_catalog import catalog_counts
 from whetstone.cli_options import AsJson, Day, day_of
 from whetstone.errors import InputError, StorageError
+from whetstone.reports import Reports
 from whetstone.settings import settings
-from workbench import privacy
+from workbench import explaining, golden_commands, lake, overview, privacy, retraining, trust
 
 
 def register(app: typer.Typer) -> None:
     """Add the platform's commands."""
-    for command in (alerts, verdict, evaluate, rollback, status, demo, up):
+    own = (alerts, verdict, evaluate, rollback, status, demo, up)
+    for command in (*own, *explaining.COMMANDS, *overview.COMMANDS, *retraining.COMMANDS):
         app.command()(_telling_of_databases(command))
     privacy_app = typer.Typer(help="Personal data: keys, audit, erasure.", no_args_is_help=True)
     for command in privacy.COMMANDS:
         privacy_app.command()(_telling_of_databases(command))
     app.add_typer(privacy_app, name="privacy")
+    golden_app = typer.Typer(
+        help="Golden datasets: what they are worth, the test vault, quarantine.",
+        no_args_is_help=True,
+    )
+    for command in (*golden_commands.COMMANDS, *trust.COMMANDS):
+        golden_app.command()(_telling_of_databases(command))
+    app.add_typer(golden_app, name="golden")
+    lake_app = typer.Typer(help="The lake: its size, what it gives up.", no_args_is_help=True)
+    for command in lake.COMMANDS:
+        lake_app.command()(_telling_of_databases(command))
+    app.add_typer(lake_app, name="lake")
 
 
 def alerts(
@@ -47,6 +61,7 @@ def alerts(
     with _cases() as cases:
         found = cases.alerts(environment, detector, _state(state), limit)
         counts = cases.counts(environment, detector)
+    reports = Reports(settings().reports, settings().reports_url)
     rows = [
         {
             "alert": alert.alert_id,
@@ -59,13 +74,18 @@ def alerts(
             "scorer": str(alert.status or ""),
             "why": alert.why(),
             "verdicts": ", ".join(f"{v.value} by {v.by}" for v in alert.verdicts),
+            "report": links.report,
+            "quality_report": links.quality_report,
         }
-        for alert in found
+        for alert, links in zip(found, links_of(reports, found), strict=True)
     ]
     if as_json:
         console.show_json({"alerts": rows, "open": counts.open, "judged": counts.judged})
         return
-    console.show_table(f"{state} alerts", rows)
+    shown = [{name: row[name] for name in row if "report" not in name} for row in rows]
+    console.show_table(f"{state} alerts", shown)
+    for report in dict.fromkeys(row["report"] for row in rows if row["report"]):
+        console.show(f"drift of the day: {report}")
     console.show(f"{len(rows)} shown; {counts.open} are open, {counts.judged} judged")
 
 

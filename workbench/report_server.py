@@ -1,8 +1,9 @@
 """Serves the report files on this machine: `python -m workbench.report_server DIRECTORY PORT`.
 
-Dagster's pages cannot show or link files; they can link here. Only regular files below the
-directory are served, links that lead out of it are not, and nothing is cached, because a report is
-written again under the same name.
+Dagster's pages cannot show or link files; they can link here. At `/` stands the overview of all
+detectors, as soon as there is one. Only regular files below the directory are served, links that
+lead out of it are not, and nothing is cached, because a report is written again under the same
+name.
 """
 
 import sys
@@ -12,6 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+
+_OVERVIEW = "/overview.html"
 
 
 def report_server(directory: Path, port: int) -> ThreadingHTTPServer:
@@ -27,6 +30,8 @@ class _ReportHandler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND, "File not found")
             return None
         del self.headers["If-Modified-Since"]
+        if self.path == "/" and Path(self.translate_path(_OVERVIEW)).is_file():
+            self.path = _OVERVIEW
         return super().send_head()
 
     def _is_inside(self) -> bool:

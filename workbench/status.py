@@ -16,6 +16,7 @@ from whetstone.lake import Lake, Place
 from whetstone.releases import Repository
 from whetstone.settings import Settings
 from workbench.instance import dagster_instance
+from workbench.retraining import read_retraining, show_retraining
 from workbench.scorers import read_scorers, show_scorers
 
 _SHOWN_RUNS = 10
@@ -32,6 +33,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
         counts = cases.counts()
         judged = {d: _judged(cases, d) for d in factory.catalog.detectors}
         live = read_scorers(cases)
+        retraining = read_retraining(factory, lake, cases)
     detectors = detectors_table(factory, lake)
     learned = {row["name"] for row in detectors}
     return {
@@ -41,6 +43,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "waiting": [name for name in factory.catalog.detectors if name not in learned],
         "alerts": {"open": counts.open, "judged": counts.judged, "withdrawn": counts.withdrawn},
         **live,
+        "retraining": retraining,
         "stale": [
             {"asset": asset, "cause": cause}
             for run in planned.runs
@@ -63,6 +66,7 @@ def show_status(found: dict[str, Any]) -> None:
         )
     console.show(f"alerts: {found['alerts']['open']} open, {found['alerts']['judged']} judged")
     show_scorers(found)
+    show_retraining(found["retraining"])
     console.show_table("runs, newest first", found["runs"])
     if found["stale"]:
         console.show_table("about to run", found["stale"])

@@ -43,6 +43,7 @@ def test_a_new_file_runs_its_source_and_day_only(installation: Installation):
         f"drift/{SSH}[{NEWEST}]",
         f"alerts/daily[{NEWEST}]",
         f"quality/{SSH}",
+        "overview/page",
     }
 
 
@@ -112,6 +113,8 @@ def test_an_edited_feature_retrains_the_detector_that_uses_it(installation: Inst
         f"model/{SSH}",
         f"evaluation/{SSH}",
         f"quality/{SSH}",
+        "golden_report/ssh_bruteforce",
+        "overview/page",
     }
     released = {f"release/{SSH}", f"scores/{SSH}[{NEWEST}]", f"drift/{SSH}[{NEWEST}]"}
     assert expected <= made
@@ -136,8 +139,24 @@ def test_a_feature_that_no_detector_uses_retrains_none(installation: Installatio
     assert made == {
         *days_of("features/sshd_source_5m"),
         "golden_features/ssh_bruteforce",
+        "golden_report/ssh_bruteforce",
         f"training_set/{SSH}",
     }
+
+
+def test_an_edited_gate_judges_anew_and_trains_nothing(installation: Installation):
+    installation.edit("detectors/ssh_bruteforce_gb.textproto", "tolerance: 0.01", "tolerance: 0.02")
+    made = installation.settle()
+    assert f"evaluation/{SSH}" in made
+    assert layers(made) <= {"evaluation", "quality", "overview"}
+
+
+def test_a_drift_policy_and_a_cadence_run_nothing(installation: Installation):
+    file = installation.settings.catalog / "detectors" / "ssh_bruteforce_gb.textproto"
+    text = file.read_text()
+    assert "\ndrift {" in text and "\ncadence {" in text
+    file.write_text(text[: text.index("\ndrift {")] + "\n")
+    assert installation.plan().idle
 
 
 @pytest.mark.parametrize(
@@ -164,7 +183,8 @@ def test_a_field_that_nobody_references_retrains_none(installation: Installation
     made = installation.settle()
     assert set(days_of("parsed/sshd")) <= made
     assert layers(made) <= {"parsed", "features", "golden", "golden_features", "training_set",
-                            "templates", "scores", "drift", "alerts", "quality"}  # fmt: skip
+                            "templates", "scores", "drift", "alerts", "quality", "overview",
+                            "golden_report"}  # fmt: skip
     assert not [place for place in made if "hdfs" in place]
 
 

@@ -73,6 +73,7 @@ def test_a_new_day_is_made_once_and_brings_what_scorers_look_up_up_to_date(moved
     assert {place for place in moved.made if "[" not in place} == {
         f"quality/{DETECTOR}",
         f"online/{DETECTOR}",
+        "overview/page",
     }
     assert {place for place in moved.made if place.startswith("features/web_1d")} == {
         f"features/web_1d[{day}]" for day in (DAYS[0], NEXT)

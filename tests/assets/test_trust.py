@@ -23,6 +23,8 @@ from whetstone.scoring.run import BundleScorer, alerts_of
 
 SCANS, SSH = "network_scan_iforest", "ssh_bruteforce_gb"
 SCAN = "detectors/network_scan_iforest.textproto"
+# A little more is allowed: the model is trained anew, and judged like the one before.
+RETRAINED = ("max_false_positive_rate: 0.05", "max_false_positive_rate: 0.051")
 LOOP = """
     import sys
     from pathlib import Path
@@ -114,7 +116,7 @@ def test_alerts_of_the_day_are_the_queue_of_the_analysts(settled: Installation):
 
 
 def test_a_loop_killed_in_the_middle_of_training_loses_nothing(installation: Installation):
-    installation.edit(SCAN, "tolerance: 0.02", "tolerance: 0.5")
+    installation.edit(SCAN, *RETRAINED)
     before = installation.made()
     process = loop_process(installation)
     wait_for(installation, f"model/{SCANS}", process)
@@ -156,7 +158,7 @@ def test_a_failure_is_told_tried_once_and_keeps_no_one_else_back(installation: I
         'definition: "count(DISTINCT host)"',
         "definition: \"sum(CAST('x' || host AS INTEGER))\"",
     )
-    installation.edit(SCAN, "tolerance: 0.02", "tolerance: 0.5")
+    installation.edit(SCAN, *RETRAINED)
     finished = installation.run()
     failed = [asset for each in finished for asset in each.failed]
     assert sorted(failed) == ["features/sshd_source_5m", "golden_features/ssh_bruteforce"]
@@ -209,7 +211,7 @@ def test_dagster_has_a_record_of_every_day_and_check(settled: Installation):
 def test_the_sensor_starts_what_is_stale_and_says_why(installation: Installation):
     assert "up to date" in tick(installation).skip_message
     installation.land("not a line of sshd\n", "sshd")
-    installation.edit(SCAN, "tolerance: 0.02", "tolerance: 0.5")
+    installation.edit(SCAN, *RETRAINED)
     (request,) = tick(installation).run_requests
     assert {"/".join(key.path) for key in request.asset_selection} == {
         "parsed/sshd",

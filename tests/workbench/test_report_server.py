@@ -80,3 +80,10 @@ def test_a_report_written_again_is_seen_at_once(port: int, reports: Path) -> Non
 def test_the_server_answers_this_machine_only(reports: Path) -> None:
     with report_server(reports, 0) as server:
         assert server.server_address[0] == "127.0.0.1"
+
+
+def test_the_overview_stands_at_the_root_as_soon_as_there_is_one(port: int, reports: Path) -> None:
+    assert b"sshd/" in get(port, "/")[1], "until then, what there is"
+    (reports / "overview.html").write_text("<p>overview</p>")
+    assert get(port, "/")[1] == b"<p>overview</p>"
+    assert get(port, "/overview.html")[1] == b"<p>overview</p>"
