@@ -33,5 +33,7 @@ def spark_settings(master: str, home: Path) -> Settings:
         "spark.executor.extraJavaOptions": SHORT_LIVED_JAVA,
         "spark.driver.extraJavaOptions": SHORT_LIVED_JAVA,
         "spark.sql.shuffle.partitions": "2",
+        # To compile whole stages takes longer than these few rows; expressions are compiled anyway.
+        "spark.sql.codegen.wholeStage": "false",
     }
     return Settings(home=home, engine="spark", spark_master=master, spark_options=options)  # pyright: ignore[reportCallIssue]

@@ -204,10 +204,20 @@ def test_the_command_killed_while_logs_are_written_tells_the_same(
                     raise AssertionError(f"it ended: {process.wait(0.1)}")
             process.send_signal(signal.SIGTERM)
             # A signal before it had begun ends it at once.
-            assert process.wait(90) in (0, -signal.SIGTERM)
+            assert ended(process, tmp_path) in (0, -signal.SIGTERM)
     told = told_in(tmp_path)
     assert {key: record for key, record in told.items() if key in expected} == expected
     assert {day_of(told[key]) for key in told.keys() - expected.keys()} <= AFTERWARDS
+
+
+def ended(process: subprocess.Popen[bytes], home: Path) -> int:
+    """How it ended; where each of its threads is if it does not."""
+    try:
+        return process.wait(90)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        process.wait(10)
+        pytest.fail((home / "errors.txt").read_text()[-20_000:])
 
 
 def day_of(record: Record) -> str:
@@ -262,6 +272,7 @@ def scoring(material: Material, home: Path) -> Iterator[subprocess.Popen[bytes]]
             ],
             stderr=errors,
             start_new_session=True,
+            env={**os.environ, "PYTHONFAULTHANDLER": "1"},
         )
     try:
         yield process
