@@ -123,7 +123,8 @@ header dt { color: #666; font-size: 13px; }
 header dd { margin: 0; font-size: 24px; font-weight: 600; max-width: 30em; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; }
 header small { color: #666; font-size: 13px; }
-#report td, #report th { text-align: left !important; overflow-wrap: anywhere; min-width: 5.5em; }
+#report td, #report th { text-align: left !important; overflow-wrap: anywhere; min-width: 9.5em; }
+#report th { overflow-wrap: normal; }
 </style>
 </head>
 <body>
