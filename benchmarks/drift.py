@@ -25,10 +25,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf import text_format
-from scipy.stats import beta
 
 from benchmarks.drift_peer import Peer
 from benchmarks.drift_world import FEATURES, PLANTED, THRESHOLD, SimulatedDay, World
+from detectors.evaluation.budget import clopper_pearson
 from monitoring.drift import drift
 from monitoring.sketches import (
     REFERENCE,
@@ -177,7 +177,7 @@ def false_triggers(weeks: int, seeds: range, units: int, peer_weeks: int) -> dic
         "weeks": watched,
         "weeks_with_a_decision": hit,
         "rate_a_week": hit / watched,
-        "interval": _interval(hit, watched),
+        "interval": [round(bound, 4) for bound in clopper_pearson(hit, watched)],
         "retrainings": len(retrain),
         "retraining_rate_a_week": hit_by_retraining / watched,
         "met": hit / watched <= _GOAL,
@@ -243,13 +243,6 @@ def _name(decision: Decision) -> str:
 def _median(delays: Sequence[int | None]) -> float | None:
     found = [delay for delay in delays if delay is not None]
     return median(found) if len(found) == len(delays) else None
-
-
-def _interval(hits: int, trials: int) -> list[float]:
-    """Clopper and Pearson's 95 % interval of a rate."""
-    low = beta.ppf(0.025, hits, trials - hits + 1) if hits else 0.0
-    high = beta.ppf(0.975, hits + 1, trials - hits) if hits < trials else 1.0
-    return [round(float(low), 4), round(float(high), 4)]
 
 
 def _say(text: str) -> None:

@@ -6,14 +6,13 @@ chosen by mouse, keyboard, search or address (`lineage.html#sshd.src_ip`).
 
 import html
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from monitoring.files import write_whole
 from monitoring.lineage_template import SCRIPT, STYLE
 from whetstone.catalog import Catalog
 from whetstone.column_lineage import DETECTOR, FEATURE, FIELD, KINDS, Column, column_lineage
@@ -24,16 +23,7 @@ _TITLES = {"raw": "Raw fields", "field": "Fields", "feature": "Features", "detec
 
 def write_lineage(catalog: Catalog, path: Path) -> Path:
     """Write the page; whoever reads `path` sees the former page or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(lineage_page(catalog))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, lineage_page(catalog))
     return path
 
 

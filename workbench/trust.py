@@ -1,6 +1,7 @@
 """`whetstone golden quarantine | release | quarantined`: contributions that are not trained on."""
 
 import getpass
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -25,13 +26,14 @@ Origin = Annotated[
         " cut short."
     ),
 ]
+Why = Annotated[str, typer.Option(help="Reason.")]
 By = Annotated[str, typer.Option(help="Who decides; default: the account on this machine.")]
 
 
 def quarantine(
     dataset: Dataset,
     origin: Origin,
-    why: Annotated[str, typer.Option(help="Reason.")],
+    why: Why,
     by: By = "",
     as_json: AsJson = False,
 ) -> None:
@@ -39,17 +41,13 @@ def quarantine(
 
     Example: `whetstone golden quarantine ssh_bruteforce verdicts:mallory --why "account stolen"`
     """
-    kind, name = _origin(dataset, origin)
-    made, new = mark(
-        settings().contributions, dataset, kind, name, reason=why, by=by or getpass.getuser()
-    )
-    _tell(dataset, made, new, as_json)
+    _decide(mark, dataset, origin, why, by, as_json)
 
 
 def release(
     dataset: Dataset,
     origin: Origin,
-    why: Annotated[str, typer.Option(help="Reason.")],
+    why: Why,
     by: By = "",
     as_json: AsJson = False,
 ) -> None:
@@ -57,11 +55,7 @@ def release(
 
     Example: `whetstone golden release ssh_bruteforce verdicts:ada --why "her verdicts are right"`
     """
-    kind, name = _origin(dataset, origin)
-    made, new = lift(
-        settings().contributions, dataset, kind, name, reason=why, by=by or getpass.getuser()
-    )
-    _tell(dataset, made, new, as_json)
+    _decide(lift, dataset, origin, why, by, as_json)
 
 
 def quarantined(
@@ -107,7 +101,19 @@ def _origin(dataset: str, text: str) -> tuple[str, str]:
     return kind, found[0]
 
 
-def _tell(dataset: str, made: Mark, new: bool, as_json: bool) -> None:
+def _decide(
+    act: Callable[..., tuple[Mark, bool]],
+    dataset: str,
+    origin: str,
+    why: str,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Mark or lift, and tell what is in force now."""
+    kind, name = _origin(dataset, origin)
+    made, new = act(
+        settings().contributions, dataset, kind, name, reason=why, by=by or getpass.getuser()
+    )
     if as_json:
         console.show_json({"dataset": dataset, "new": new, **asdict(made)})
         return

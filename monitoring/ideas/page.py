@@ -1,13 +1,13 @@
 """What came of an idea as one HTML page that needs nothing else and runs nothing."""
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
+
+from monitoring.files import write_whole
 
 _COLOURS = {"worth it": "good", "leaks": "bad", "harms": "bad"}
 _WIDTH, _ROW = 520, 30
@@ -20,16 +20,7 @@ def write_idea(found: Mapping[str, Any], reports: Path) -> Path:
     """
     newest = found["newest"][:10] or f"{datetime.now(UTC):%Y-%m-%d}"
     path = reports / "ideas" / f"{found['idea']}_idea_{newest}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(idea_page(found))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, idea_page(found))
     return path
 
 
