@@ -26,6 +26,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, sele
 from sqlalchemy.exc import IntegrityError
 
 from triage import schema, scorers, subjects
+from triage.database import Database
 from triage.incoming import Incoming, Role
 from triage.pauses import Pause, end_pause, read_pauses, store_pause
 from triage.queue import GROWS, JUDGED, NEWEST_FIRST, STATES, behind
@@ -70,12 +71,11 @@ class CaseStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._reader = schema.connect(url)
-        self._writer = self._reader.execution_options(writes=True)
+        self.database = Database(url)
 
     def close(self) -> None:
         """Close all connections; the store opens new ones when used again."""
-        self._reader.dispose()
+        self.database.close()
 
     def replace_alerts(self, day: date, detector: str, alerts: Sequence[Alert]) -> None:
         """Make `alerts` the alerts that the batch of `day` finds by `detector`, in one transaction.
@@ -91,7 +91,7 @@ class CaseStore:
             raise InputError(f"alerts of {detector} on {day}: an alert_id comes twice")
         rows.sort(key=lambda row: str(row["alert_id"]))
         of_day = and_(_A.day == day, _A.detector == detector)
-        with self._writer.begin() as connection:
+        with self.database.writing() as connection:
             # In the order in which scorers' records lock them, so that neither waits for the other.
             locked = select(_A.alert_id).where(of_day).order_by(_A.alert_id).with_for_update()
             connection.execute(locked).all()
@@ -129,7 +129,7 @@ class CaseStore:
             query = query.where(_A.detector == detector)
         if state is not None:
             query = query.where(STATES[state])
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             if after is not None:
                 query = query.where(behind(connection, after))
             return _read(connection, query)
@@ -140,7 +140,7 @@ class CaseStore:
         Raises:
             InputError: None or several do; the message names candidates.
         """
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             found = _read(connection, select(schema.alerts).where(_A.alert_id == alert_id))
             if found:
                 return found[0]
@@ -176,7 +176,7 @@ class CaseStore:
         """
         wanted = wanted_verdict(alert_id, value, by, note, verdict_id)
         try:
-            with self._writer.begin() as connection:
+            with self.database.writing() as connection:
                 return store_verdict(connection, wanted)
         except IntegrityError as error:
             # Another process took the id for another alert at the same moment.
@@ -189,7 +189,7 @@ class CaseStore:
             query = query.join(schema.alerts).where(_A.detector == detector)
         if since is not None:
             query = query.where(_V.at >= utc(since))
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return [verdict_of(row) for row in connection.execute(query)]
 
     def decisions(self, detectors: Sequence[str], without: Collection[str] = ()) -> list[Decision]:
@@ -204,7 +204,7 @@ class CaseStore:
             .where(_A.detector.in_(set(detectors)), JUDGED, not_(GROWS))
             .order_by(_A.event_timestamp, _A.alert_id)
         )
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             judged = _read(connection, query)
         decided = (decide(alert, without) for alert in judged if alert.unit != ERASED)
         return [decision for decision in decided if decision is not None]
@@ -219,7 +219,7 @@ class CaseStore:
         Among them are those of challengers and canaries, which no analyst sees.
         """
         query = select(schema.alerts).where(_A.environment == environment).order_by(_A.alert_id)
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             found = _read(connection, query)
             told = subjects.named(connection, environment, values)
         ids = {alert.alert_id for alert in told}
@@ -235,7 +235,7 @@ class CaseStore:
         them counts no more, because nothing is left that could be learned from.
         """
         gone = {"unit": ERASED, "entity": {}, "explanation": [], "firing": False, "status": None}
-        with self._writer.begin() as connection:
+        with self.database.writing() as connection:
             subjects.erase(connection, alert_ids)
             for alert_id in alert_ids:
                 connection.execute(
@@ -250,7 +250,7 @@ class CaseStore:
 
         Their context and the text of their lines go; notices that tell of the values go whole.
         """
-        with self._writer.begin() as connection:
+        with self.database.writing() as connection:
             return subjects.scrub(connection, environment, values)
 
     def counts(self, environment: str | None = None, detector: str | None = None) -> Counts:
@@ -260,7 +260,7 @@ class CaseStore:
             chosen.append(_A.environment == environment)
         if detector is not None:
             chosen.append(_A.detector == detector)
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             states = {
                 state: connection.execute(
                     select(func.count()).select_from(schema.alerts).where(condition, *chosen)
@@ -282,7 +282,7 @@ class CaseStore:
         Raises:
             InputError: a record bears the id of one of another environment or detector.
         """
-        with self._writer.begin() as connection:
+        with self.database.writing() as connection:
             return scorers.take(connection, sent)
 
     def records(
@@ -293,73 +293,73 @@ class CaseStore:
         limit: int = 100,
     ) -> list[dict[str, Any]]:
         """What scorers reported in a role, newest first; the text in it is hostile."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return scorers.listed(connection, role, environment, detector, limit)
 
     def record(self, alert_id: str) -> dict[str, Any] | None:
         """What a scorer said last of an alert, with lines and context; None if none ever did."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return scorers.record_of(connection, alert_id)
 
     def raised(self, detector: str) -> dict[str, datetime]:
         """When scorers first told of alerts of a detector's champion, by the platform's clock."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return scorers.raised(connection, detector)
 
     def hear(self, environment: str, name: str, digest: dict[str, Any]) -> None:
         """A scorer tells of itself: that it lives, what it runs, how it does."""
-        with self._writer.begin() as connection:
+        with self.database.writing() as connection:
             scorers.heard(connection, environment, name, digest)
 
     def scorers(self) -> list[Scorer]:
         """All scorers that were ever heard of, by environment and name."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return scorers.scorers(connection)
 
     def record_counts(self) -> dict[str, int]:
         """How many records of each role are kept."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return scorers.counted(connection)
 
     def shadow(self, detector: str, version: str) -> ShadowRecords | None:
         """What a challenger said in shadow, beside its champion; None where it never was."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return read_shadow(connection, detector, version)
 
     def newest_shadow_day(self, detector: str) -> str:
         """The last day on which a challenger of a detector said anything; empty: none ever did."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return newest_day(connection, detector)
 
     def add_triggers(self, triggers: Sequence[Trigger]) -> list[Trigger]:
         """Store these calls for retrainings durably; returns those that were new."""
-        with self._writer.begin() as connection:
+        with self.database.writing() as connection:
             return store_triggers(connection, triggers)
 
     def triggers(self, detector: str | None = None, limit: int = 100) -> list[Trigger]:
         """What was called for, newest first."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             found = connection.execute(newest_triggers(detector, limit))
             return [trigger_of(row) for row in found]
 
     def trigger_fingerprint(self, detectors: Sequence[str]) -> str:
         """Hash of what was ever called for; it changes with each new trigger of theirs."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return fingerprint_of(connection, detectors)
 
     def pause(self, detector: str, by: str, reason: str, until: datetime | None = None) -> Pause:
         """Neither retrain nor release a detector (`*`: any) until then, or until it is resumed."""
-        with self._writer.begin() as connection:
+        with self.database.writing() as connection:
             return store_pause(connection, detector, by, reason, until)
 
     def resume(self, detector: str, by: str) -> Pause:
         """End the pause of a detector (`*`: the one of all); InputError: there is none."""
-        with self._writer.begin() as connection:
+        with self.database.writing() as connection:
             return end_pause(connection, detector, by)
 
     def pauses(self, now: datetime | None = None) -> list[Pause]:
         """The pauses in force."""
-        with self._reader.begin() as connection:
+        with self.database.reading() as connection:
             return read_pauses(connection, now or datetime.now(UTC))
 
 
@@ -376,8 +376,8 @@ def _read(connection: Connection, query: Select[Any]) -> list[Alert]:
 
 def _upsert(connection: Connection) -> Any:
     insert = dialect_of(connection).insert(schema.alerts)
-    # `status` is the scorers' to say.
-    kept = ("alert_id", "status")
+    # `status` is the scorers' to say, the queue's columns follow.
+    kept = ("alert_id", "status", "pattern", "group_id", "rule_id")
     new = {name: insert.excluded[name] for name in _A.keys() if name not in kept}  # noqa: SIM118
     return insert.on_conflict_do_update(index_elements=[_A.alert_id], set_=new)
 

@@ -16,63 +16,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    DateTime,
-    ForeignKey,
-    Index,
-    Integer,
-    Row,
-    String,
-    Table,
-    Text,
-    and_,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
-from triage import schema
+from triage.database import Database
 from triage.records import ERASED
 from triage.rows import utc
+from triage.schema import conditions, deliveries
 
 LEASE = timedelta(minutes=10)
 """For so long what was handed out for sending is not handed out again."""
 FIRST_RETRY, LONGEST_RETRY = timedelta(minutes=1), timedelta(hours=6)
 GIVEN_UP_AFTER = timedelta(days=7)
 _LONGEST = 4_000
-
-conditions = Table(
-    "conditions",
-    schema.metadata,
-    Column("condition_id", Integer, primary_key=True, autoincrement=True),
-    Column("subject", String(200), nullable=False),
-    Column("kind", String(64), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("link", Text, nullable=False),
-    Column("began", DateTime, nullable=False),
-    # Null while it stands.
-    Column("ended", DateTime, index=True),
-)
-
-deliveries = Table(
-    "deliveries",
-    schema.metadata,
-    Column("delivery_id", Integer, primary_key=True, autoincrement=True),
-    Column("condition_id", ForeignKey("conditions.condition_id"), nullable=False, index=True),
-    # `<owner>#<place>`: the address itself, which is a secret, stands in the settings only.
-    Column("address", String(200), nullable=False),
-    Column("over", Boolean, nullable=False),
-    # `waiting`, `sent`, `dropped` (it was over before it was sent) or `given up`.
-    Column("state", String(16), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("next_at", DateTime, nullable=False),
-    Column("created", DateTime, nullable=False),
-    Index("deliveries_due", "state", "next_at"),
-)
 _C, _D = conditions.c, deliveries.c
 
 
@@ -117,18 +72,17 @@ class Outbox:
     """
 
     def __init__(self, url: str) -> None:
-        self._reader = schema.connect(url)
-        self._writer = self._reader.execution_options(writes=True)
+        self._database = Database(url)
 
     def close(self) -> None:
         """Close all connections."""
-        self._reader.dispose()
+        self._database.close()
 
     def record(self, standing: Sequence[Standing], now: datetime) -> Recorded:
         """Take note of what stands; what is new, and what is over, is to be told."""
         wanted = {(each.subject[:200], each.kind[:64]): each for each in standing}
         now = utc(now)
-        with self._writer.begin() as connection:
+        with self._database.writing() as connection:
             known = {
                 (row.subject, row.kind): row.condition_id
                 for row in connection.execute(select(conditions).where(_C.ended.is_(None)))
@@ -146,7 +100,7 @@ class Outbox:
         now = utc(now)
         ready = and_(_D.state == "waiting", _D.next_at <= now)
         query = select(deliveries, *_SAID).join(conditions).where(ready)
-        with self._writer.begin() as connection:
+        with self._database.writing() as connection:
             locked = query.order_by(_D.delivery_id).limit(limit).with_for_update(skip_locked=True)
             found = [_delivery(row) for row in connection.execute(locked)]
             _set(connection, found, next_at=now + LEASE)
@@ -154,13 +108,13 @@ class Outbox:
 
     def sent(self, delivered: Sequence[Delivery]) -> None:
         """They have been sent."""
-        with self._writer.begin() as connection:
+        with self._database.writing() as connection:
             _set(connection, delivered, state="sent")
 
     def failed(self, undelivered: Sequence[Delivery], now: datetime) -> None:
         """They could not be sent: they are tried again, ever more rarely, for a week."""
         now = utc(now)
-        with self._writer.begin() as connection:
+        with self._database.writing() as connection:
             for delivery in undelivered:
                 pause = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(delivery.attempts, 20))
                 attempts = delivery.attempts + 1
@@ -173,25 +127,25 @@ class Outbox:
 
     def drop(self, unwanted: Sequence[Delivery]) -> None:
         """Their address is no longer in the settings: they are not sent."""
-        with self._writer.begin() as connection:
+        with self._database.writing() as connection:
             _set(connection, unwanted, state="dropped")
 
     def scrub(self, values: Collection[str]) -> int:
         """Take the text out of notices that tell of any of these values; of how many."""
         telling = or_(*(_C.text.contains(value, autoescape=True) for value in values if value))
-        with self._writer.begin() as connection:
+        with self._database.writing() as connection:
             done = connection.execute(update(conditions).where(telling).values(text=ERASED))
         return done.rowcount
 
     def standing(self) -> list[dict[str, Any]]:
         """The conditions that stand, oldest first: `subject`, `kind`, `text`, `link`, `began`."""
         query = select(conditions).where(_C.ended.is_(None)).order_by(_C.condition_id)
-        with self._reader.begin() as connection:
+        with self._database.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 
     def counts(self) -> Mapping[str, int]:
         """Deliveries by state."""
-        with self._reader.begin() as connection:
+        with self._database.reading() as connection:
             found: dict[str, int] = {}
             for state in connection.scalars(select(_D.state)):
                 found[state] = found.get(state, 0) + 1

@@ -44,6 +44,11 @@ class Verdict:
         by: Who says it.
         at: When it was stored.
         note: Why, in the analyst's words.
+        reason: Why, as one of the words that the desk offers.
+        span: The part of the raw lines that tells: `{"line": 3, "start": 10, "end": 24}`.
+        batch_id: What verdicts have in common that were given as one.
+        retracted: When it was taken back; then it counts no more.
+        retracted_by: Who took it back.
     """
 
     verdict_id: str
@@ -52,6 +57,11 @@ class Verdict:
     by: str
     at: datetime
     note: str = ""
+    reason: str | None = None
+    span: dict[str, int] | None = None
+    batch_id: str | None = None
+    retracted: datetime | None = None
+    retracted_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +80,15 @@ class Alert:
         per_day: How many benign units are expected to score as high on a day with as many units;
             None where the model cannot tell.
         status: What a scorer said last; None if only the day's batch found the alert.
+        events: Raw events that the unit folds; None: unknown.
+        probe: Below its threshold: analysts are asked about it, and it is in no queue.
         day: The day of data that it belongs to, by which its drift report is named.
+        pattern: What it looks like, whoever it is about; alerts of one pattern are neighbours.
+        group_id: The group of the queue in which it stands.
+        rule_id: The allow rule that takes it out of the queue.
         state: `judged` with a verdict; else `open` while the batch or a scorer finds it,
             `withdrawn` when neither does.
-        verdicts: Each analyst's latest, oldest first. Day, state and verdicts are the store's to
+        verdicts: Each analyst's latest, oldest first. What stands from `day` on is the store's to
             fill.
     """
 
@@ -91,7 +106,12 @@ class Alert:
     explanation: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     per_day: float | None = None
     status: RecordStatus | None = None
+    events: int | None = None
+    probe: bool = False
     day: date | None = field(default=None, compare=False)
+    pattern: str | None = field(default=None, compare=False)
+    group_id: str | None = field(default=None, compare=False)
+    rule_id: str | None = field(default=None, compare=False)
     state: State = "open"
     verdicts: tuple[Verdict, ...] = ()
 

@@ -12,7 +12,7 @@ from whetstone.errors import InputError
 
 GROWING = (RecordStatus.OPEN, RecordStatus.UPDATED)
 LIVE = (*GROWING, RecordStatus.CLOSED)
-_OF_THE_STORE = ("status", "day", "state", "verdicts")
+_OF_THE_STORE = ("status", "day", "state", "verdicts", "pattern", "group_id", "rule_id")
 
 
 def alert_of(row: Row[Any], given: tuple[Verdict, ...]) -> Alert:
@@ -23,19 +23,15 @@ def alert_of(row: Row[Any], given: tuple[Verdict, ...]) -> Alert:
     # Neither of them withdraws what the other still finds.
     fires = columns.pop("firing") or status in LIVE
     state: State = "judged" if given else "open" if fires else "withdrawn"
+    columns["probe"] = bool(columns["probe"])
     return Alert(**columns, status=status, state=state, verdicts=given)
 
 
 def verdict_of(row: Row[Any]) -> Verdict:
     """The verdict of a row of `verdicts`."""
-    return Verdict(
-        verdict_id=row.verdict_id,
-        alert_id=row.alert_id,
-        value=VerdictValue(row.value),
-        by=row.by,
-        at=row.at,
-        note=row.note,
-    )
+    columns = dict(row._mapping)
+    del columns["seq"]
+    return Verdict(**{**columns, "value": VerdictValue(row.value)})
 
 
 def row_of(alert: Alert, day: date, detector: str) -> dict[str, Any]:

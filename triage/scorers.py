@@ -42,6 +42,8 @@ _FLEETING = (Role.CANARY, Role.NOTICE)
 _A = schema.alerts.c
 _R = schema.records.c
 _S = schema.scorers.c
+# Told by others: the batch, or the queue.
+_KEPT = [_A.alert_id, _A.firing, _A.status, _A.pattern, _A.group_id, _A.rule_id]
 
 
 @dataclass(frozen=True)
@@ -250,7 +252,7 @@ def _upsert_newer(connection: Connection) -> Any:
 
 def _upsert_alert(connection: Connection) -> Any:
     insert = dialect_of(connection).insert(schema.alerts)
-    told = _excluded(insert, schema.alerts, [_A.alert_id, _A.firing, _A.status])
+    told = _excluded(insert, schema.alerts, _KEPT)
     words = {name: case((_A.firing, _A[name]), else_=value) for name, value in told.items()}
     return insert.on_conflict_do_update(
         index_elements=[_A.alert_id], set_={**words, "status": insert.excluded.status}

@@ -1,9 +1,7 @@
 """What the case store promises, one sentence a test."""
 
 import math
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -78,18 +76,6 @@ def test_what_an_explanation_says_of_texts_and_sequences_is_kept_as_text(store: 
     assert (stored.explanation, stored.per_day) == (parts, 0.5)
     assert stored.why() == "keys[4]=<script>, gap=0.25, user=none"
     assert stored.why(1) == "keys[4]=<script>"
-
-
-def test_a_store_of_an_earlier_release_gets_the_columns_that_it_lacks(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/cases.db"
-    with closing(CaseStore(url)) as before:
-        before.replace_alerts(DAY, "brute", [an_alert("aa")])
-    with closing(sqlite3.connect(tmp_path / "cases.db")) as database:
-        database.execute("ALTER TABLE alerts DROP COLUMN per_day")
-    with closing(CaseStore(url)) as after:
-        assert after.alert("aa").per_day is None
-        after.replace_alerts(DAY, "brute", [replace(an_alert("aa"), per_day=3.0)])
-        assert after.alert("aa").per_day == 3
 
 
 def test_instants_with_a_zone_are_stored_in_utc(store: CaseStore) -> None:

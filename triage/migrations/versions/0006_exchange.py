@@ -1,0 +1,8 @@
+"""Webhooks, idempotency keys."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Make the tables."""

@@ -1,0 +1,1 @@
+"""Uploads and feature ideas that are being tried."""

@@ -1,0 +1,1 @@
+"""Rules that take expected alerts out of the queue, and what became of verdicts."""

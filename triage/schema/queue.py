@@ -1,0 +1,1 @@
+"""Groups of alerts, and views of the queue that people keep."""
