@@ -1,7 +1,7 @@
 """The platform's web application: the API today, the analysts' page beside it.
 
-A router a concern; each gets the case store with `triage.api.case_store`. Whatever it is, every
-request passes `triage.access.Guard` first.
+A router a concern; each gets the desk with `triage.desk.OfDesk`, and who asks with
+`triage.access.needs`. Whatever it is, every request passes `triage.access.Guard` first.
 """
 
 from http import HTTPStatus
@@ -11,31 +11,30 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.staticfiles import StaticFiles
 
 from triage.access import Guard, Tokens, refused
 from triage.api import problem, router
-from triage.cases import CaseStore
+from triage.desk import Desk, OfDesk
+from triage.pages import STATIC, pages
 from whetstone.errors import InputError
-from whetstone.reports import Reports
 
 _SHOWN_ERRORS = 10
 
 
-def triage_app(
-    cases: CaseStore, tokens: Tokens | None = None, reports: Reports | None = None
-) -> FastAPI:
-    """The application over a case store.
+def triage_app(desk: Desk, tokens: Tokens | None = None) -> FastAPI:
+    """The application.
 
     Args:
-        cases: where alerts go and come from.
+        desk: the case store, and where the rest of the platform lies.
         tokens: who may speak; None: this machine only.
-        reports: what alerts lead to; None: nowhere.
     """
     # The pages of documentation would load scripts from elsewhere; /openapi.json says it all.
     app = FastAPI(title="Whetstone", version="1", docs_url=None, redoc_url=None)
-    app.state.cases = cases
-    app.state.reports = reports
+    app.state.desk = desk
     app.include_router(router)
+    app.include_router(pages)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/health", _health, methods=["GET"])
     app.add_middleware(Guard, tokens=tokens)
     app.add_exception_handler(HTTPException, _not_served)
@@ -45,9 +44,9 @@ def triage_app(
     return app
 
 
-def _health(request: Request) -> JSONResponse:
+def _health(desk: OfDesk) -> JSONResponse:
     """Whether the case store can be reached."""
-    request.app.state.cases.record_counts()
+    desk.cases.record_counts()
     return JSONResponse({"status": "ok"})
 
 

@@ -22,10 +22,8 @@ class Links:
     quality_report: str | None = None
 
 
-def links_of(reports: Reports | None, alerts: Iterable[Alert]) -> list[Links]:
-    """The links of each alert; without reports, none."""
-    if reports is None:
-        return [Links() for _ in alerts]
+def links_of(reports: Reports, alerts: Iterable[Alert]) -> list[Links]:
+    """The links of each alert."""
 
     @cache
     def drift(detector: str, day: date | None) -> str | None:

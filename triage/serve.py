@@ -13,8 +13,8 @@ import uvicorn
 from triage.access import LOOPBACK, Tokens
 from triage.app import triage_app
 from triage.cases import CaseStore
+from triage.desk import Desk
 from whetstone.errors import InputError, WhetstoneError
-from whetstone.reports import Reports
 from whetstone.settings import settings
 
 _MOST_CONNECTIONS = 200
@@ -33,8 +33,7 @@ def serve(host: str, port: int, tokens_file: Path | None) -> None:
         )
     tokens = None if tokens_file is None else Tokens.read(tokens_file)
     settings().home.mkdir(parents=True, exist_ok=True)
-    reports = Reports(settings().reports, settings().reports_url)
-    app = triage_app(CaseStore(settings().case_store), tokens, reports)
+    app = triage_app(Desk(CaseStore(settings().case_store), settings()), tokens)
     uvicorn.run(
         app,
         host=host,

@@ -14,7 +14,8 @@ import uvicorn
 from triage import CaseStore
 from triage.access import Tokens
 from triage.app import triage_app
-from whetstone.reports import Reports
+from triage.desk import Desk
+from whetstone.settings import Settings
 
 PATIENCE = 60.0
 
@@ -65,13 +66,12 @@ class Served:
 
 
 @contextmanager
-def serving(
-    directory: Path, tokens: Tokens | None = None, reports: Reports | None = None
-) -> Iterator[Served]:
-    """The application over a new case store, on a free port."""
+def serving(directory: Path, tokens: Tokens | None = None, **chosen: Any) -> Iterator[Served]:
+    """The application over a new case store, on a free port; `chosen` are settings."""
+    installation = Settings(home=directory, **chosen)
     with closing(CaseStore(f"sqlite:///{directory}/cases.db")) as cases:
         config = uvicorn.Config(
-            triage_app(cases, tokens, reports),
+            triage_app(Desk(cases, installation), tokens),
             port=0,
             log_level="error",
             timeout_graceful_shutdown=1,

@@ -46,7 +46,7 @@ def test_an_alert_leads_to_the_report_on_its_day_and_the_newest_on_quality(tmp_p
         "brute/brute_quality_2026-03-01T235959.html",
         "brute_force/brute_force_drift_2026-03-02.html",
     )
-    with serving(tmp_path, reports=reports) as api:
+    with serving(tmp_path, reports_url=reports.url) as api:
         api.cases.replace_alerts(DAY, "brute", [of_batch()])
         (alert,) = api.get("/api/alerts").json["alerts"]
         assert alert["day"] == "2026-03-02"
@@ -65,7 +65,7 @@ def test_an_alert_without_reports_leads_nowhere(tmp_path: Path) -> None:
 
 def test_a_scorer_cannot_name_a_detector_that_leads_out_of_the_reports(tmp_path: Path) -> None:
     reports = written(tmp_path, "../outside/outside_drift_2026-03-02.html")
-    with serving(tmp_path, reports=reports) as api:
+    with serving(tmp_path, reports_url=reports.url) as api:
         for place, name in enumerate(("../outside", "*", "a\0b")):
             api.post("/api/alerts", {"records": [a_record(f"{place}", detector=name)]})
         found = api.cases.alerts()

@@ -30,8 +30,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture
 def api(shared: Served, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """The server with nothing in its store."""
-    database = shared.cases._reader.url.database  # pyright: ignore[reportPrivateUsage]
-    assert database is not None
+    database = shared.cases.database.url.removeprefix("sqlite:///")
     with closing(sqlite3.connect(database, timeout=PATIENCE)) as connection, connection:
         for table in ("verdicts", "alerts", "scorer_records", "scorers"):
             connection.execute(f"DELETE FROM {table}")

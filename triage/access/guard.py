@@ -19,9 +19,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from triage.access.principal import LOCAL, Principal, scorer_of
 from whetstone.errors import InputError
 
-EVERYWHERE = "*"
 SHORTEST_TOKEN = 20
 MOST_BODY_BYTES = 8 << 20
 BODY_SECONDS = 60.0
@@ -87,7 +87,7 @@ class Tokens:
 class Guard:
     """ASGI middleware: lets pass who may speak and what is not too much.
 
-    `scope["state"]["environment"]` says for whom the request may speak, `*` for all.
+    `scope["state"]["principal"]` says who asks and what that one may do.
     """
 
     def __init__(self, app: ASGIApp, tokens: Tokens | None) -> None:
@@ -113,7 +113,7 @@ class Guard:
             await self._app(scope, _limited(receive), hardened)
 
     def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
-        environment: str | None = EVERYWHERE
+        principal: Principal | None = LOCAL
         if self._tokens is None:
             host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
             if host.strip("[]") not in LOOPBACK:
@@ -129,7 +129,8 @@ class Guard:
                 response = refused(HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer TOKEN")
                 response.headers["www-authenticate"] = "Bearer"
                 return response
-        scope.setdefault("state", {})["environment"] = environment
+            principal = scorer_of(environment)
+        scope.setdefault("state", {})["principal"] = principal
         return None
 
 

@@ -1,17 +1,13 @@
-"""The platform's HTTP API: what scorers report, what people and programs read.
-
-JSON only. Each request speaks for the environment of its token (see `triage.access`): with a
-token of one environment nothing of another one can be read or written.
-"""
+"""What scorers report, what people and programs read of alerts."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from starlette.exceptions import HTTPException
 
-from triage.access import EVERYWHERE
-from triage.cases import CaseStore
+from triage.access import Permission, Principal, needs
+from triage.desk import OfDesk
 from triage.incoming import MOST_RECORD_BYTES, Role, incoming, size_of
 from triage.records import Alert, State
 from triage.report_links import Links, links_of
@@ -30,37 +26,20 @@ from triage.shapes import (
     Told,
 )
 from whetstone.errors import InputError
-from whetstone.reports import Reports
 
 _PROBLEMS = (401, 403, 404, 413, 422, 503)
 router = APIRouter(prefix="/api", responses={status: {"model": Problem} for status in _PROBLEMS})
 
 
-def case_store(request: Request) -> CaseStore:
-    """The case store that the app was made with."""
-    return cast("CaseStore", request.app.state.cases)
-
-
-def speaker(request: Request) -> str:
-    """The environment that the request speaks for; `*` for all."""
-    return str(request.state.environment)
-
-
-def report_files(request: Request) -> Reports | None:
-    """The reports that alerts lead to."""
-    return cast("Reports | None", request.app.state.reports)
-
-
-Cases = Annotated[CaseStore, Depends(case_store)]
-Speaker = Annotated[str, Depends(speaker)]
-Linked = Annotated[Reports | None, Depends(report_files)]
+Reporter = Annotated[Principal, needs(Permission.REPORT)]
+Reader = Annotated[Principal, needs(Permission.READ)]
 Chosen = Annotated[str | None, Query(max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
 AlertId = Annotated[str, Path(max_length=128)]
 
 
 @router.post("/alerts")
-def take_alerts(body: Records, cases: Cases, speaker: Speaker) -> TakenAnswer:
+def take_alerts(body: Records, desk: OfDesk, reporter: Reporter) -> TakenAnswer:
     """Take alert records and notices of scorers.
 
     All or nothing, durably, and as often as one likes: a record that is known already, or was
@@ -69,20 +48,21 @@ def take_alerts(body: Records, cases: Cases, speaker: Speaker) -> TakenAnswer:
     """
     sent = [incoming(record) for record in body.records]
     for place, record in enumerate(sent):
-        _may_speak(speaker, record.environment, f"records.{place}.whetstone.environment")
+        reporter.check(
+            Permission.REPORT, record.environment, f"records.{place}.whetstone.environment"
+        )
         if size_of(record.record) > MOST_RECORD_BYTES:
             raise HTTPException(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"records.{place} is larger than {MOST_RECORD_BYTES} bytes: leave context out",
             )
-    return TakenAnswer.model_validate(cases.take_records(sent))
+    return TakenAnswer.model_validate(desk.cases.take_records(sent))
 
 
 @router.get("/alerts")
 def alerts(
-    cases: Cases,
-    speaker: Speaker,
-    reports: Linked,
+    desk: OfDesk,
+    reader: Reader,
     environment: Chosen = None,
     detector: Chosen = None,
     state: State | None = None,
@@ -90,53 +70,54 @@ def alerts(
     after: Annotated[str | None, Query(max_length=128)] = None,
 ) -> AlertPage:
     """The alert queue: newest day first, within a day the highest score first."""
-    found = cases.alerts(_only(speaker, environment), detector, state, limit, after)
+    found = desk.cases.alerts(_only(reader, environment), detector, state, limit, after)
     page = [
-        _view(alert, links) for alert, links in zip(found, links_of(reports, found), strict=True)
+        _view(alert, links)
+        for alert, links in zip(found, links_of(desk.reports, found), strict=True)
     ]
     return AlertPage(alerts=page, after=page[-1].alert_id if len(page) == limit else None)
 
 
 @router.get("/alerts/{alert_id}")
-def alert(alert_id: AlertId, cases: Cases, speaker: Speaker, reports: Linked) -> AlertWhole:
+def alert(alert_id: AlertId, desk: OfDesk, reader: Reader) -> AlertWhole:
     """An alert with the lines and the context that its scorer sent."""
     try:
-        found = cases.alert(alert_id)
+        found = desk.cases.alert(alert_id)
     except InputError:
         found = None
-    if found is None or speaker not in (EVERYWHERE, found.environment):
+    if found is None or not reader.may(Permission.READ, found.environment):
         raise HTTPException(HTTPStatus.NOT_FOUND, "no such alert")
-    (links,) = links_of(reports, [found])
-    return AlertWhole(alert=_view(found, links), record=cases.record(found.alert_id))
+    (links,) = links_of(desk.reports, [found])
+    return AlertWhole(alert=_view(found, links), record=desk.cases.record(found.alert_id))
 
 
 @router.get("/records/{role}")
 def records(
     role: Role,
-    cases: Cases,
-    speaker: Speaker,
+    desk: OfDesk,
+    reader: Reader,
     environment: Chosen = None,
     detector: Chosen = None,
     limit: Limit = 100,
 ) -> RecordList:
     """The latest records of a role, as scorers sent them: what challengers found, notices."""
-    return RecordList(records=cases.records(role, _only(speaker, environment), detector, limit))
+    return RecordList(records=desk.cases.records(role, _only(reader, environment), detector, limit))
 
 
 @router.post("/scorers")
-def hear(body: Heartbeat, cases: Cases, speaker: Speaker) -> Told:
+def hear(body: Heartbeat, desk: OfDesk, reporter: Reporter) -> Told:
     """A scorer tells that it lives, what it runs and how it does."""
-    _may_speak(speaker, body.environment, "environment")
+    reporter.check(Permission.REPORT, body.environment)
     if size_of(body.digest) > MOST_RECORD_BYTES:
         raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "digest is too large")
-    cases.hear(body.environment, body.scorer, body.digest)
+    desk.cases.hear(body.environment, body.scorer, body.digest)
     return Told()
 
 
 @router.get("/scorers")
-def scorers(cases: Cases, speaker: Speaker) -> ScorerList:
+def scorers(desk: OfDesk, reader: Reader) -> ScorerList:
     """All scorers that were ever heard of."""
-    seen = [s for s in cases.scorers() if speaker in (EVERYWHERE, s.environment)]
+    seen = [s for s in desk.cases.scorers() if reader.may(Permission.READ, s.environment)]
     return ScorerList(scorers=[ScorerView.model_validate(scorer) for scorer in seen])
 
 
@@ -144,18 +125,12 @@ def _view(alert: Alert, links: Links) -> AlertView:
     return AlertView.model_validate(alert).model_copy(update=vars(links))
 
 
-def _may_speak(speaker: str, environment: str, field: str) -> None:
-    if speaker not in (EVERYWHERE, environment):
-        raise HTTPException(
-            HTTPStatus.FORBIDDEN, f"{field}: this token speaks for {speaker}, not for {environment}"
-        )
-
-
-def _only(speaker: str, environment: str | None) -> str | None:
-    if speaker == EVERYWHERE:
+def _only(reader: Principal, environment: str | None) -> str | None:
+    if environment is not None:
+        reader.check(Permission.READ, environment)
         return environment
-    _may_speak(speaker, environment or speaker, "environment")
-    return speaker
+    allowed = reader.environments(Permission.READ)
+    return None if allowed is None else next(iter(allowed))
 
 
 def problem(error: Any) -> str:
