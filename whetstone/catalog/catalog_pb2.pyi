@@ -675,7 +675,7 @@ class Gate(_message.Message):
     def __init__(self, min_average_precision: _Optional[float] = ..., tolerance: _Optional[float] = ..., min_precision: _Optional[float] = ...) -> None: ...
 
 class Environment(_message.Message):
-    __slots__ = ("name", "display_name", "description", "sources", "detectors", "time_zone", "privacy", "channel")
+    __slots__ = ("name", "display_name", "description", "sources", "detectors", "time_zone", "privacy", "channel", "assets")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -684,6 +684,7 @@ class Environment(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     PRIVACY_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    ASSETS_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -692,7 +693,20 @@ class Environment(_message.Message):
     time_zone: str
     privacy: Privacy
     channel: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., detectors: _Optional[_Iterable[str]] = ..., time_zone: _Optional[str] = ..., privacy: _Optional[_Union[Privacy, _Mapping]] = ..., channel: _Optional[str] = ...) -> None: ...
+    assets: _containers.RepeatedCompositeFieldContainer[Asset]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., detectors: _Optional[_Iterable[str]] = ..., time_zone: _Optional[str] = ..., privacy: _Optional[_Union[Privacy, _Mapping]] = ..., channel: _Optional[str] = ..., assets: _Optional[_Iterable[_Union[Asset, _Mapping]]] = ...) -> None: ...
+
+class Asset(_message.Message):
+    __slots__ = ("name", "display_name", "values", "weight")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    values: _containers.RepeatedScalarFieldContainer[str]
+    weight: float
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class Privacy(_message.Message):
     __slots__ = ("addresses", "users", "hosts", "key_period")
