@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.factory import Factory, Look, Made, Work
-from assets.golden import CONFLICTS, EVENTS
 from assets.reporting import bullets, link
 from whetstone.catalog.catalog_pb2 import GoldenDataset
 from whetstone.contributions import contributions
 from whetstone.engine import only_row, open_engine
+from whetstone.golden import CONFLICTS, EVENTS
 from whetstone.golden_lines import UnitKey, raw_lines
 from whetstone.lake import Lake, Place, version_of
 from whetstone.sql import columns, literal

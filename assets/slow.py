@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.factory import Factory, Look, Made, Work
-from assets.golden import EVENTS
 from whetstone.catalog.catalog_pb2 import Detector
 from whetstone.catalog.slow import Slow, slow_of
 from whetstone.engine import open_engine
+from whetstone.golden import EVENTS
 from whetstone.lake import Content, Lake, Place, version_of
 from whetstone.releases import Bundle
 from whetstone.releases.online import Online

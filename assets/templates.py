@@ -3,10 +3,10 @@
 import dagster as dg
 
 from assets.factory import Factory, Look, Made, Work
-from assets.golden import EVENTS
 from whetstone.catalog.catalog_pb2 import Source
 from whetstone.catalog.templated import has_templates
 from whetstone.dictionaries import Mined, mine_source
+from whetstone.golden import EVENTS
 from whetstone.lake import Place
 
 _MOST_UNKNOWN = 0.01

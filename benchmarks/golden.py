@@ -19,10 +19,11 @@ from typing import Any
 from benchmarks.datasets import DATASETS, Dataset, MissingDataError, Part, load
 from whetstone import console
 from whetstone.catalog import Catalog, load_catalog
+from whetstone.contribution_preview import preview_contribution
 from whetstone.contributions import contribute
 from whetstone.errors import WhetstoneError
+from whetstone.lake import Lake
 from whetstone.settings import settings
-from whetstone.trial import try_labels
 
 CONTRIBUTOR = "public-data"
 
@@ -76,7 +77,10 @@ def _contribute_part(
 ) -> None:
     golden = catalog.golden_dataset(dataset.golden)
     console.say(f"{name}: checking {part.raw.name} against its labels")
-    tried = try_labels(catalog, golden, part.raw, part.labels, part.day)
+    lake = Lake(settings().lake)
+    tried = preview_contribution(
+        catalog, golden, part.raw, part.labels, part.day, lake, settings().max_line_bytes
+    )
     _, new = contribute(
         into,
         golden.name,

@@ -41,12 +41,17 @@ _INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
 def main() -> None:
-    """Run the command; an error is a line, not a traceback."""
+    """The process of the command."""
     _silence_libraries()
+    run(sys.argv[1:])
+
+
+def run(arguments: list[str]) -> None:
+    """Run the command to its end, a `SystemExit`; an error is a line, not a traceback."""
     try:
-        if not _is_of_the_runtime(sys.argv[1:]):
+        if not _is_of_the_runtime(arguments):
             _add_platform_commands()
-        app(standalone_mode=True)
+        app(arguments, prog_name="whetstone")
     except (WhetstoneError, ValidationError) as error:
         console.say(f"error: {error}")
         sys.exit(1)
@@ -140,18 +145,33 @@ def contribute(
     by: Annotated[str, typer.Option(help="Who contributes it.")],
     day: Day = None,
     note: Annotated[str, typer.Option(help="Where it is from.")] = "",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Say what it would bring; accept nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add raw logs with labels to a golden dataset; its detectors retrain.
 
     Example: `whetstone contribute ssh_bruteforce auth.log --labels labels.csv --by ada`
     """
+    from whetstone.contribution_preview import preview_contribution, show_preview
     from whetstone.contributions import contribute as accept
-    from whetstone.trial import try_labels
+    from whetstone.lake import Lake
 
     catalog = load_catalog(settings().catalog)
     golden = catalog.golden_dataset(dataset)
-    tried = try_labels(catalog, golden, file, labels, day_of(day).isoformat())
+    tried = preview_contribution(
+        catalog,
+        golden,
+        file,
+        labels,
+        day_of(day).isoformat(),
+        Lake(settings().lake),
+        settings().max_line_bytes,
+    )
+    if preview:
+        show_preview(tried, as_json=as_json)
+        return
     contribution, new = accept(
         settings().contributions,
         dataset,
@@ -170,9 +190,17 @@ def contribute(
         "units": tried.units,
         "examples": tried.examples,
         "labels_without_unit": tried.unmatched,
+        "repeated": tried.repeated,
+        "known": sum(tried.known.values()),
+        "conflicts": tried.conflicts,
     }
     if tried.unmatched:
         console.say(f"warning: {tried.unmatched} labels name no unit of {file}; they are left out")
+    if new and tried.conflicts:
+        console.say(
+            f"warning: {tried.conflicts} units carry both signs, here or in {dataset}; all of"
+            " them are left out"
+        )
     if as_json:
         console.show_json(result)
         return

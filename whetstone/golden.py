@@ -33,6 +33,11 @@ from whetstone.lake import content_of
 from whetstone.parsing import Parsed, RawFile, parse_files
 from whetstone.sql import identifier, literal
 
+EVENTS = "events.parquet"
+"""The events of a golden dataset's examples, beside these in its partition."""
+CONFLICTS = "conflicts.parquet"
+"""Units with both signs, which are no examples, beside them."""
+
 
 @dataclass(frozen=True)
 class JudgedUnit:

@@ -47,6 +47,11 @@ class Labels:
     table: pa.Table
     rest: tuple[str, bool] | None
 
+    @property
+    def units(self) -> list[str]:
+        """The units as the rows name them, in their order."""
+        return self.table["unit"].to_pylist()
+
 
 @dataclass(frozen=True)
 class _Row:
