@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from whetstone.durable import flush
 from whetstone.errors import InputError, StorageError
 
 _FIRST = "0" * 64
+_BLOCK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,7 @@ class AuditLog:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                content = file.read()
-                # What a crash left of an entry tells of nothing that was done.
-                whole = content[: content.rfind(b"\n") + 1]
-                last = whole[:-1].rpartition(b"\n")[2]
+                last, end = _last_line(file)
                 entry = Entry(
                     at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                     who=who.strip(),
@@ -93,7 +91,8 @@ class AuditLog:
                     details=details,
                     previous=hashlib.sha256(last).hexdigest() if last else _FIRST,
                 )
-                file.seek(len(whole))
+                # What a crash left of an entry tells of nothing that was done.
+                file.seek(end)
                 file.truncate()
                 file.write(entry.line.encode() + b"\n")
                 file.flush()
@@ -125,3 +124,15 @@ class AuditLog:
                     problems.append(f"line {number} does not follow the line before it")
             previous = hashlib.sha256(line).hexdigest()
         return Audit(entries, problems, previous)
+
+
+def _last_line(file: BinaryIO) -> tuple[bytes, int]:
+    """The last whole line, without its end, and where the next one begins; reads little more."""
+    place, tail = file.seek(0, os.SEEK_END), b""
+    while place > 0 and tail.count(b"\n") < 2:
+        step = min(_BLOCK_BYTES, place)
+        place -= step
+        file.seek(place)
+        tail = file.read(step) + tail
+    end = tail.rfind(b"\n") + 1
+    return tail[: max(end - 1, 0)].rpartition(b"\n")[2], place + end

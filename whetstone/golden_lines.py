@@ -15,10 +15,9 @@ import pyarrow as pa
 
 from whetstone.catalog.catalog_pb2 import FeatureView, Source
 from whetstone.catalog.units import entity_columns
-from whetstone.catalog.validation import EVENT_COLUMNS, MESSAGE_KEY
 from whetstone.contributions import Contribution
+from whetstone.event_lines import in_words, records_at
 from whetstone.features.compile import unit_sql
-from whetstone.parsing.records import read_records
 from whetstone.sql import literal
 
 MOST_LINES = 3
@@ -66,7 +65,7 @@ def raw_lines(
         if identity in contributions:
             wanted[identity].add(row["raw_line"])
     texts = {
-        identity: _numbered(source, contributions[identity].raw, numbers, max_line_bytes)
+        identity: records_at(source, contributions[identity].raw, numbers, max_line_bytes)
         for identity, numbers in wanted.items()
     }
     found: dict[UnitKey, list[str]] = defaultdict(list)
@@ -74,7 +73,7 @@ def raw_lines(
         identity = str(row["environment"]).removeprefix(_CONTRIBUTION)
         raw = texts.get(identity, {}).get(row["raw_line"])
         key = UnitKey(row["environment"], row["_unit"], row["_start"], row["_end"])
-        found[key].append((raw if raw is not None else _parsed(row))[:MOST_CHARACTERS])
+        found[key].append((raw if raw is not None else in_words(row))[:MOST_CHARACTERS])
     return dict(found)
 
 
@@ -107,27 +106,3 @@ def _events(
     ).to_arrow_table()
     connection.unregister("wanted_units")
     return rows.to_pylist()
-
-
-def _numbered(source: Source, path: Path, numbers: set[int], max_line_bytes: int) -> dict[int, str]:
-    """The records of a file that begin on these lines."""
-    found: dict[int, str] = {}
-    for batch in read_records(source, path, max_line_bytes):
-        for line, number in zip(
-            batch.column("line").to_pylist(), batch.column("raw_line").to_pylist(), strict=True
-        ):
-            if number in numbers:
-                found.setdefault(number, str(line))
-        if len(found) == len(numbers):
-            break
-    return found
-
-
-def _parsed(row: Mapping[str, Any]) -> str:
-    """An event as `field=value`, without what is not of its line."""
-    hidden = {*EVENT_COLUMNS, MESSAGE_KEY} - {"event_time"}
-    return " ".join(
-        f"{name}={value}"
-        for name, value in row.items()
-        if value is not None and name not in hidden and not name.startswith("_")
-    )

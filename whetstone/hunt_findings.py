@@ -7,12 +7,11 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from whetstone.catalog.catalog_pb2 import FeatureView
 from whetstone.catalog.validation import entity_columns
@@ -22,18 +21,10 @@ from whetstone.scoring.alerts import alert_id, explanation
 from whetstone.scoring.run import BundleScorer, alerts_of
 from whetstone.scoring.slow import SlowFeatures
 from whetstone.sql import identifier
+from whetstone.unit_events import Evidence, Line, evidence_of, with_end
 
 History = Callable[[BundleScorer], SlowFeatures | None]
-_LINES = 10
 _EXPLAINED = 256  # at a time
-
-
-@dataclass(frozen=True)
-class Line:
-    """Where an event of a finding lies: a raw file's name, and the number of its line from 1."""
-
-    file: str
-    line: int
 
 
 @dataclass(frozen=True)
@@ -132,8 +123,8 @@ class Comparison:
         known = scored.slice(0, 0)
         if old is not None:
             known = old.score_events(connection, events, history(old))
-        connection.register("new_alerts", _until(alerts_of(scored), new.view))
-        connection.register("old_alerts", _until(alerts_of(known), (old or new).view))
+        connection.register("new_alerts", with_end(alerts_of(scored), new.view))
+        connection.register("old_alerts", with_end(alerts_of(known), (old or new).view))
         connection.register("old_units", known)
         alike = self._alike()
         found = f"FROM new_alerts one ANTI JOIN old_alerts other ON {alike}"
@@ -160,9 +151,8 @@ class Comparison:
         self, connection: duckdb.DuckDBPyConnection, events: str, best: pa.Table
     ) -> list[Finding]:
         """What there is to say about scored rows, in their order."""
-        connection.register("best", best.append_column("number", pa.array(range(best.num_rows))))
-        evidence = _evidence(connection, events, self._new.view)
-        against = self._against(connection)
+        evidence = evidence_of(connection, events, self._new.view, best)
+        against = self._against(connection, best)
         found: list[Finding] = []
         for begin in range(0, best.num_rows, _EXPLAINED):
             rows = best.slice(begin, _EXPLAINED)
@@ -170,9 +160,8 @@ class Comparison:
             for number, (row, why) in enumerate(
                 zip(rows.to_pylist(), explanations, strict=True), begin
             ):
-                count, lines = evidence[number]
                 found.append(
-                    self._finding(row, explanation(why), against.get(number), count, lines)
+                    self._finding(row, explanation(why), against.get(number), evidence[number])
                 )
         return found
 
@@ -181,8 +170,7 @@ class Comparison:
         row: dict[str, Any],
         why: list[dict[str, Any]],
         against: float | None,
-        events: int,
-        lines: list[Line],
+        evidence: Evidence,
     ) -> Finding:
         new = self._new
         return Finding(
@@ -199,52 +187,20 @@ class Comparison:
             threshold=row["threshold"],
             against=against,
             explanation=why,
-            events=events,
-            lines=lines,
+            events=evidence.events,
+            lines=evidence.lines,
         )
 
-    def _against(self, connection: duckdb.DuckDBPyConnection) -> dict[int, float]:
+    def _against(self, connection: duckdb.DuckDBPyConnection, best: pa.Table) -> dict[int, float]:
         """By number of a row of `best`, how the other release scores the same unit."""
         if not self._same_units:
             return {}
+        connection.register("best", best.append_column("number", pa.array(range(best.num_rows))))
         found = connection.execute(
             f"""SELECT one.number, max(other.score)
                 FROM best one JOIN old_units other ON {self._alike()} GROUP BY ALL"""
         )
         return dict(found.fetchall())
-
-
-def _evidence(
-    connection: duckdb.DuckDBPyConnection, events: str, view: FeatureView
-) -> dict[int, tuple[int, list[Line]]]:
-    """By number of a row of `best`, how many events it has and where the oldest lie."""
-    same = "".join(
-        f" AND best.{name} = event.{name}" for name in map(identifier, entity_columns(view))
-    )
-    within = (
-        "event.event_time = best.unit_start"
-        if view.WhichOneof("unit") == "event"
-        else "event.event_time >= best.unit_start AND event.event_time < best.until"
-    )
-    found = connection.execute(
-        f"""SELECT best.number, count(*),
-                   list([event.raw_file, event.raw_line::VARCHAR]
-                        ORDER BY event.event_time, event.raw_line)[:{_LINES}]
-            FROM best JOIN {events} event
-              ON best.environment = event.environment{same} AND {within} GROUP BY ALL"""
-    )
-    return {
-        number: (count, [Line(file, int(line)) for file, line in places])
-        for number, count, places in found.fetchall()
-    }
-
-
-def _until(units: pa.Table, view: FeatureView) -> pa.Table:
-    """Units with the time at which they are over, which a window's last moment is not."""
-    end = units["event_timestamp"]
-    if view.WhichOneof("unit") != "window":
-        end = pc.call_function("add", [end, pa.scalar(timedelta(microseconds=1))])
-    return units.append_column("until", end)
 
 
 def _unit(view: FeatureView) -> tuple[str | None, object]:

@@ -10,7 +10,7 @@ such units are copied to `kept.parquet` beside them.
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -70,7 +70,12 @@ def kept_file(lake: Lake, place: Place) -> Path | None:
     return path if made is not None and made.expired_at and path.exists() else None
 
 
-def production(connection: duckdb.DuckDBPyConnection, lake: Lake, source: Source) -> str | None:
+def production(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    source: Source,
+    days: Collection[str] | None = None,
+) -> str | None:
     """SQL of all events of a source that there are, in the columns that its events have now.
 
     Of days that were parsed by an older definition, columns that they lack are NULL.
@@ -79,13 +84,16 @@ def production(connection: duckdb.DuckDBPyConnection, lake: Lake, source: Source
         connection: an engine that may read the lake.
         lake: the lake.
         source: the definition.
+        days: of landing, YYYY-MM-DD; None: all.
 
     Returns:
         A query; None: there are none yet.
     """
-    there = lake.days_with_rows("parsed", source.name)
+    made = lake.days("parsed", source.name)
+    wanted = set(made) if days is None else {*made} & {*days}
+    there = sorted({*lake.days_with_rows("parsed", source.name)} & wanted)
     paths = [lake.part(Place("parsed", source.name, day)) for day in there]
-    gone = sorted({*lake.days("parsed", source.name)} - {*there})
+    gone = sorted(wanted - {*there})
     kept = (kept_file(lake, Place("parsed", source.name, day)) for day in gone)
     paths += [path for path in kept if path is not None]
     if not paths:

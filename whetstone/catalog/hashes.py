@@ -17,7 +17,7 @@ from whetstone.catalog.units import entity_columns
 
 _FOR_PEOPLE = ("display_name", "description", "owners", "tags", "samples", "max_reject_rate")
 # What decides when something is made or judged, and not what is made.
-_POLICIES = ("drift", "cadence", "canaries", "gate", "max_contributor_share")
+_POLICIES = ("drift", "cadence", "canaries", "gate", "max_contributor_share", "assets")
 
 
 def source_hash(source: Source, fields: Iterable[str] | None = None) -> str:

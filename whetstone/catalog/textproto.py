@@ -2,9 +2,11 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
@@ -33,7 +35,7 @@ class Located(Generic[M]):
 
     message: M
     file: Path
-    lines: dict[str, int]
+    lines: Mapping[str, int]
 
     def error(self, path: str, problem: str) -> CatalogError:
         """The error for a field, `file:line: path: problem`, at the nearest line that is known."""
@@ -59,14 +61,23 @@ def read_message(file: Path, kind: type[M]) -> Located[M]:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{file}:1: cannot be read as UTF-8 text: {error}") from error
-    message = kind()
     try:
-        text_format.Parse(text, message)
+        parsed, lines = _parsed(text, kind)
     except text_format.ParseError as error:
         found = _PARSE_ERROR.match(str(error))
         place, problem = (f"{found[1]}:{found[2]}", found[3]) if found else ("1", str(error))
         raise CatalogError(f"{file}:{place}: {problem}") from error
-    return Located(message, file, _lines(text, message))
+    message = kind()
+    message.CopyFrom(cast(M, parsed))
+    return Located(message, file, lines)
+
+
+# The platform reads its catalog again and again, and few files have changed each time.
+@lru_cache(maxsize=500)
+def _parsed(text: str, kind: type[Message]) -> tuple[Message, Mapping[str, int]]:
+    message = kind()
+    text_format.Parse(text, message)
+    return message, _lines(text, message)
 
 
 @dataclass

@@ -4,6 +4,7 @@ import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from whetstone.catalog.asset_problems import asset_problems
 from whetstone.catalog.canary_problems import canary_problems
 from whetstone.catalog.catalog_pb2 import (
     CEF,
@@ -436,6 +437,8 @@ def _check_environment(
             "channel",
             f"{environment.channel!r} is no channel; write stable, canary or leave it out",
         )
+    for path, problem in asset_problems(environment):
+        yield located.error(path, problem)
 
 
 def event_columns(source: Source) -> dict[str, str]:

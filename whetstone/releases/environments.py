@@ -1,6 +1,7 @@
 """Definitions of environments as they are published: what a scorer needs to know of its own site.
 
-Every environment can read those of all others, so what is for people is left out.
+Every environment can read those of all others, so what is for people is left out, and so is what
+their assets are and weigh.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from whetstone.errors import ReleaseError
 from whetstone.releases.channel import environment_path, name_in
 from whetstone.releases.release import checked_name
 
-_FOR_PEOPLE = ("display_name", "description")
+_OF_THE_PLATFORM = ("display_name", "description", "assets")
 
 
 def changes(
@@ -36,7 +37,7 @@ def write_environment(environment: Environment) -> bytes:
     """The published form."""
     published = Environment()
     published.CopyFrom(environment)
-    for field in _FOR_PEOPLE:
+    for field in _OF_THE_PLATFORM:
         published.ClearField(field)
     return text_format.MessageToString(published, as_utf8=True).encode()
 

@@ -12,6 +12,7 @@ so that a score is the same number everywhere.
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from whetstone.catalog.expressions import ExpressionError, parse_expression
@@ -187,3 +188,10 @@ def _slow(bundle: Bundle) -> tuple[Slow, ...]:
 def alerts_of(scored: pa.Table) -> pa.Table:
     """The rows of a scored table that are alerts."""
     return scored.filter(scored["is_alert"])
+
+
+def nearest_below(scored: pa.Table, most: int) -> pa.Table:
+    """The rows of a scored table that came nearest to being alerts, the highest score first."""
+    below = scored.filter(~pc.field("is_alert"))
+    order = [("score", "descending"), ("environment", "ascending"), ("unit", "ascending")]
+    return below.sort_by([*order, ("event_timestamp", "ascending")]).slice(0, most)

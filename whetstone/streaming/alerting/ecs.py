@@ -7,10 +7,17 @@ has no name for is in `whetstone`, which holds all there is to say about the ale
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 
-from whetstone.catalog.catalog_pb2 import ADDRESS, HOST, NOT_PERSONAL, USER, Source
-from whetstone.scoring.run import BundleScorer
+from whetstone.catalog.catalog_pb2 import (
+    ADDRESS,
+    HOST,
+    NOT_PERSONAL,
+    USER,
+    Detector,
+    GoldenDataset,
+    Source,
+)
 from whetstone.streaming.alerting.groups import Name
 
 VERSION = "8.17.0"
@@ -18,7 +25,7 @@ _MOST_TEXT = 200
 _ATTACK = "https://attack.mitre.org/techniques/"
 
 # Field of an event -> ECS field. Addresses, ports and domains of logs differ: see `_set`.
-_FIELDS = {
+FIELDS = {
     "src_ip": "source.ip",
     "src_port": "source.port",
     "src_mac": "source.mac",
@@ -60,6 +67,25 @@ _ACTIONS = {
 }
 
 
+class Finder(Protocol):
+    """The definitions behind an alert, as a scorer bears them."""
+
+    @property
+    def detector(self) -> Detector:
+        """What found it."""
+        ...
+
+    @property
+    def dataset(self) -> GoldenDataset:
+        """What that was trained on, which names the technique."""
+        ...
+
+    @property
+    def source(self) -> Source:
+        """What kind of log it read."""
+        ...
+
+
 def names_of(entity: Mapping[str, str], source: Source) -> list[Name]:
     """The addresses, users and hosts of an entity, by ECS's kinds: `("ip", "192.0.2.1")`.
 
@@ -72,7 +98,7 @@ def names_of(entity: Mapping[str, str], source: Source) -> list[Name]:
 
 
 def alert_document(
-    scorer: BundleScorer, whetstone: Mapping[str, Any], at: str, observer: str
+    finder: Finder, whetstone: Mapping[str, Any], at: str, observer: str
 ) -> dict[str, Any]:
     """One alert.
 
@@ -84,8 +110,8 @@ def alert_document(
     """
     entity: Mapping[str, str] = whetstone["entity"]
     reason = reason_of(whetstone["explanation"])
-    detector = scorer.detector.display_name or scorer.detector.name
-    document = _document(scorer, whetstone, at, observer)
+    detector = finder.detector.display_name or finder.detector.name
+    document = _document(finder, whetstone, at, observer)
     document["message"] = f"{detector}: {whetstone['unit'][:_MOST_TEXT]}" + (
         f" ({reason})" if reason else ""
     )
@@ -101,9 +127,9 @@ def alert_document(
         "reason": reason,
     }
     for name, value in entity.items():
-        _set(document, _field(name, scorer.source), value)
+        _set(document, _field(name, finder.source), value)
     related: dict[str, list[str]] = {}
-    for kind, value in names_of(entity, scorer.source):
+    for kind, value in names_of(entity, finder.source):
         related.setdefault(kind, []).append(value)
     if related:
         document["related"] = related
@@ -112,10 +138,10 @@ def alert_document(
 
 
 def summary_document(
-    scorer: BundleScorer, whetstone: Mapping[str, Any], at: str, observer: str
+    finder: Finder, whetstone: Mapping[str, Any], at: str, observer: str
 ) -> dict[str, Any]:
     """What is said of many alerts at once: no alert, so that no queue counts it as one."""
-    document = _document(scorer, whetstone, at, observer)
+    document = _document(finder, whetstone, at, observer)
     document["message"] = whetstone["message"]
     document["event"] |= {
         "kind": "event",
@@ -146,9 +172,9 @@ def _in_words(part: Mapping[str, Any]) -> str:
 
 
 def _document(
-    scorer: BundleScorer, whetstone: Mapping[str, Any], at: str, observer: str
+    finder: Finder, whetstone: Mapping[str, Any], at: str, observer: str
 ) -> dict[str, Any]:
-    detector = scorer.detector
+    detector = finder.detector
     document: dict[str, Any] = {
         "@timestamp": at,
         "ecs": {"version": VERSION},
@@ -164,8 +190,8 @@ def _document(
     }
     if observer:
         document["observer"]["version"] = observer
-    if scorer.dataset.technique:
-        document["threat"] = _threat(scorer.dataset.technique)
+    if finder.dataset.technique:
+        document["threat"] = _threat(finder.dataset.technique)
     return document
 
 
@@ -186,7 +212,7 @@ def _field(name: str, source: Source) -> str | None:
     if name == "domain":
         has_urls = any(field.name == "url" for field in source.fields)
         return "url.domain" if has_urls else "dns.question.name"
-    return _FIELDS.get(name)
+    return FIELDS.get(name)
 
 
 def _set(document: dict[str, Any], path: str | None, value: str) -> None:

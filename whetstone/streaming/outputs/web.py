@@ -1,5 +1,7 @@
 """What all outputs that speak HTTP have in common."""
 
+import hashlib
+import hmac
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -10,6 +12,18 @@ REFUSALS = frozenset({400, 413, 415, 422})
 """Answers after which the same request is of no use: it is malformed, or too large."""
 
 _LONGEST_PAUSE = 3600.0
+
+
+def signed(secret: bytes, at: int, body: bytes) -> dict[str, str]:
+    """Headers by which a receiver knows who sent a body, and when.
+
+    Args:
+        secret: key of the HMAC.
+        at: seconds since 1970.
+        body: as it is sent.
+    """
+    signature = hmac.new(secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return {"Whetstone-Timestamp": str(at), "Whetstone-Signature": f"sha256={signature}"}
 
 
 def pause_asked(retry_after: str) -> float:

@@ -14,14 +14,13 @@ is tried again, when `Retry-After` says so or with ever longer pauses.
 """
 
 import hashlib
-import hmac
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from whetstone.streaming.outputs.entries import Entry, delivered, to_json
 from whetstone.streaming.outputs.output import Output, OutputError, Refused
-from whetstone.streaming.outputs.web import REFUSALS, SECONDS, pause_asked, reason
+from whetstone.streaming.outputs.web import REFUSALS, SECONDS, pause_asked, reason, signed
 from whetstone.streaming.urls import Url
 
 if TYPE_CHECKING:
@@ -124,16 +123,15 @@ class Webhook(Output):
         self._pool.clear()
 
     def _headers(self, entries: Sequence[tuple[int, Entry]], body: bytes) -> dict[str, str]:
-        now = str(int(time.time()))
+        now = int(time.time())
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "whetstone",
             "Idempotency-Key": _idempotency_key([entry for _, entry in entries]),
-            "Whetstone-Timestamp": now,
+            "Whetstone-Timestamp": str(now),
         }
         if self._secret:
-            signature = hmac.new(self._secret, f"{now}.".encode() + body, hashlib.sha256)
-            headers["Whetstone-Signature"] = f"sha256={signature.hexdigest()}"
+            headers |= signed(self._secret, now, body)
         if self._token:
             headers["Authorization"] = f"Bearer {self._token.decode()}"
         return headers
