@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python; do \
 help: ## List these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-up: $(INSTALLED) ## Start the platform with demo data: Dagster on 3000, dashboards on 8000, reports on 3001
+up: $(INSTALLED) ## Start the platform with demo data: Dagster on 3000, triage on 8080, dashboards on 8000
 	@$(BIN)/whetstone up --demo
 
 demo: $(INSTALLED) ## Walk the whole loop once, from raw logs to a signed release, and say what happened
@@ -63,10 +63,10 @@ java: ## Install the Java that Spark runs on, where it is missing
 	else echo "The tests compare with Spark: install Java 17 (Debian: apt install openjdk-17-jre-headless)" >&2; exit 1; fi; }
 
 servers: ## Install the servers that tests talk to, where they are missing
-	@PATH="$$PATH:/usr/sbin"; { command -v nginx && command -v redis-server; } >/dev/null || { \
+	@PATH="$$PATH:/usr/sbin"; { command -v nginx && command -v redis-server && ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 || { \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends nginx-light redis-server; \
-	else echo "The tests talk to real servers: install nginx and Redis (Debian: apt install nginx-light redis-server)" >&2; exit 1; fi; }
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends nginx-light redis-server postgresql; \
+	else echo "The tests talk to real servers: install nginx, Redis and Postgres (Debian: apt install nginx-light redis-server postgresql)" >&2; exit 1; fi; }
 
 clean: ## Remove the installation and the caches; the platform's state in .whetstone stays
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

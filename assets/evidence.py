@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monitoring.quality import Evidence
     from monitoring.quality.blindness import Blindness
     from monitoring.quality.estimate_series import DayEstimate
+    from monitoring.quality.figures import Estimate
     from monitoring.quality.label_free import Companion, ScoredDay
     from monitoring.quality.retrainings import Published
     from triage import CaseStore
@@ -59,6 +60,7 @@ def gather(factory: Factory, work: Work, detector: Detector) -> Gathered:
     before = _series(work)
     with work.stores.cases.open() as cases:
         alerts, verdicts = _alerts(work, cases, detector.name)
+        sampled = _sampled(cases, detector.name)
         shadow = _shadow(cases, detector.name)
         blind, newest = _blindness(factory, work, cases, detector)
     at = _newest(scored, alerts, newest, evaluation.made_at)
@@ -70,6 +72,7 @@ def gather(factory: Factory, work: Work, detector: Detector) -> Gathered:
         evidence = Evidence(
             evaluation=_measures(evaluation.facts, bundle),
             verdicts=verdicts,
+            sampled=sampled,
             alerts=alerts,
             technique=dataset.technique,
             canaries=canaries_found(scorer, dataset, at) if scorer else (),
@@ -154,7 +157,8 @@ def _companions(factory: Factory, work: Work, detector: Detector) -> "list[Compa
 
 def _alerts(work: Work, cases: "CaseStore", detector: str) -> tuple[pa.Table, pa.Table]:
     """Alerts that stand, with when each was raised and by whom; and the verdicts on them."""
-    known = {each.alert_id: each for each in cases.alerts(detector=detector, limit=_MOST)}
+    listed = cases.alerts(detector=detector, limit=_MOST)
+    known = {each.alert_id: each for each in listed if not each.probe}
     told = cases.raised(detector)
     made = _made(work)
     alerts = [
@@ -192,6 +196,17 @@ def _alerts(work: Work, cases: "CaseStore", detector: str) -> tuple[pa.Table, pa
         ),
         _table(verdicts, "alert_id", "verdict", "by", "at", "environment", "event_timestamp"),
     )
+
+
+def _sampled(cases: "CaseStore", detector: str) -> "Estimate":
+    from monitoring.quality.figures import Estimate
+    from triage.learning import Slices
+
+    found = Slices(cases.database).precision(detector)
+    if found.value is None:
+        reason = f"not computable: none of {found.drawn} alerts drawn at random has a verdict"
+        return Estimate(None, reason=reason)
+    return Estimate(found.value, found.low, found.high)
 
 
 def _made(work: Work) -> dict[str, datetime]:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from assets import receipts
 from assets.columns import feature_schema, unit_schema
 from assets.factory import Factory, Look, Made, Work
 from resources.roots import detectors_of
@@ -18,7 +19,7 @@ from whetstone.contributions import contributions
 from whetstone.dictionaries import DICTIONARY, templating_of
 from whetstone.engine import only_row, open_engine
 from whetstone.features import features_sql
-from whetstone.golden import Golden, JudgedUnit, build_golden
+from whetstone.golden import CONFLICTS, EVENTS, Golden, JudgedUnit, build_golden
 from whetstone.golden_examples import REFRESH
 from whetstone.golden_refresh import Flagged, days_before, sample_benign
 from whetstone.lake import Place, version_of
@@ -29,8 +30,6 @@ from whetstone.quarantine import quarantined_contributors
 from whetstone.sql import identifier, literal
 from whetstone.vault import TEST_VERSION
 
-EVENTS = "events.parquet"
-CONFLICTS = "conflicts.parquet"
 _CANARIES = 10_000
 
 
@@ -83,6 +82,7 @@ def _golden(factory: Factory, dataset: GoldenDataset) -> dg.AssetsDefinition:
             manifest = work.commit(
                 staged, version_of(content.version, events.version), content.rows, facts
             )
+        receipts.note(factory, work, dataset.name)
         return Made(
             manifest,
             {

@@ -1,6 +1,7 @@
 """Layers `scores` and `alerts`: the champion on a day's events."""
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 from assets.columns import unit_schema
 from assets.factory import Factory, Look, Made, Work
 from triage import Alert
+from triage.learning import NEAR, Probes, Slices, probes_among
 from whetstone.catalog.catalog_pb2 import Detector
 from whetstone.catalog.validation import entity_columns
 from whetstone.engine import open_engine
@@ -18,8 +20,9 @@ from whetstone.lake import Lake, Place
 from whetstone.lineage import ALERTS
 from whetstone.scoring.alerts import MOST_TEXT, alert_id, explanation
 from whetstone.scoring.history import lake_history
-from whetstone.scoring.run import BundleScorer, alerts_of
+from whetstone.scoring.run import BundleScorer, alerts_of, nearest_below
 from whetstone.sql import literal
+from whetstone.unit_events import evidence_of
 
 _SHOWN = 10
 _RAREST = ("alert", "detector", "environment", "unit", "a day", "why")
@@ -94,7 +97,9 @@ def _alerts(factory: Factory) -> dg.AssetsDefinition:
         counts: dict[str, int] = {}
         found: list[Alert] = []
         earlier: list[str] = []
+        day = date.fromisoformat(work.day)
         with work.stores.cases.open() as cases:
+            cases.weigh(factory.catalog.environments)
             for detector in factory.catalog.detectors.values():
                 place = Place("scores", detector.name, work.day)
                 made = lake.manifest(place)
@@ -104,11 +109,16 @@ def _alerts(factory: Factory) -> dg.AssetsDefinition:
                     earlier.append(detector.name)
                     continue
                 bundle = releases.load(detector.name, made.facts["model_version"])
-                rows = alerts_of(pq.read_table(lake.part(place)))
-                alerts = alerts_from(BundleScorer(bundle), rows, made.rows)
-                cases.replace_alerts(date.fromisoformat(work.day), detector.name, alerts)
+                scorer, rows = BundleScorer(bundle), pq.read_table(lake.part(place))
+                fired = alerts_of(rows)
+                alerts = alerts_from(scorer, fired, made.rows)
+                alerts = _with_events(lake, work.day, scorer, fired, alerts)
+                cases.replace_alerts(day, detector.name, alerts)
+                near = alerts_from(scorer, nearest_below(rows, NEAR), made.rows)
+                Probes(cases.database).register(day, detector.name, probes_among(near))
                 counts[detector.name] = len(alerts)
                 found += alerts
+            Slices(cases.database).draw(day)
         with open_engine(lake.root) as connection, lake.stage(work.place) as staged:
             known = _known_alerts(lake, work.place, earlier)
             connection.register("found", pa.concat_tables([_table(found), known]))
@@ -193,6 +203,22 @@ def alerts_from(scorer: BundleScorer, rows: pa.Table, units: int) -> list[Alert]
         )
         for row, why, rarity in zip(rows.to_pylist(), explanations, per_day, strict=True)
     ]
+
+
+def _with_events(
+    lake: Lake, day: str, scorer: BundleScorer, rows: pa.Table, alerts: list[Alert]
+) -> list[Alert]:
+    """The alerts with the number of events of their units, while the day's events are there."""
+    if scorer.view.WhichOneof("unit") == "event":
+        return [replace(alert, events=1) for alert in alerts]
+    place = Place("parsed", scorer.source.name, day)
+    parsed = lake.manifest(place)
+    if not alerts or parsed is None or parsed.expired_at:
+        return alerts
+    with open_engine(lake.root) as connection:
+        events = f"read_parquet({literal(str(lake.part(place)))})"
+        found = evidence_of(connection, events, scorer.view, rows)
+    return [replace(a, events=its.events) for a, its in zip(alerts, found, strict=True)]
 
 
 def _rarest(alerts: list[Alert]) -> dg.TableMetadataValue:

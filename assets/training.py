@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow.parquet as pq
 
-from assets import suspects
+from assets import receipts, suspects
 from assets.cards import bullets, model_card, shown
 from assets.factory import Factory, Look, Made, Work
 from assets.slow import golden_files, online_export
@@ -141,6 +141,7 @@ def _model(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
             staged.path(BUNDLE).write_bytes(pack(bundle))
             staged.path(_origins(version)).write_text(json.dumps(origins_known(examples)))
             manifest = work.commit(staged, version, facts["counts"]["train"]["n"], facts)
+        receipts.note(factory, work, detector.golden_dataset)
         return Made(
             manifest,
             {
@@ -233,6 +234,7 @@ def _evaluation(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
         marks = suspects.put_into_quarantine(factory.settings.contributions, contest, judged)
         with lake.stage(work.place) as staged:
             manifest = work.commit(staged, model.version, contest.metrics.n, facts)
+        receipts.note(factory, work, detector.golden_dataset)
         return Made(
             manifest,
             shown(facts),
@@ -326,6 +328,7 @@ def _release(factory: Factory, detector: Detector) -> dg.AssetsDefinition:
         releases.publish_environments(factory.catalog.environments.values())
         training_set = pq.read_table(lake.part(Place("training_set", detector.name)))
         manifest = record_champion(lake, bundle, training_set, work.manifest(version, 0))
+        receipts.note(factory, work, detector.golden_dataset)
         return Made(
             manifest,
             {

@@ -150,21 +150,6 @@ def tail_share(
     return rate_change(above[0], reference.known, above[1], current.known, comparisons)
 
 
-def wilson(hits: int, rows: int, confidence: float = 0.95) -> tuple[float, float] | None:
-    """Wilson's score interval of a proportion; None without rows.
-
-    References: Wilson, Probable inference (JASA 1927).
-    """
-    if not rows:
-        return None
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share, weight = hits / rows, z * z / rows
-    centre = share + weight / 2
-    half = z * math.sqrt(share * (1 - share) / rows + weight / (4 * rows))
-    low, high = (centre - half) / (1 + weight), (centre + half) / (1 + weight)
-    return min(share, max(0.0, low)), max(share, min(1.0, high))
-
-
 def too_few(reference: float, current: float) -> str:
     """Why two sides of so many values cannot be compared; empty: they can."""
     for rows, side in ((reference, "reference"), (current, "current")):

@@ -17,19 +17,33 @@ What a caller may rely on:
     store.decisions(["ssh_bruteforce"])
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import and_, func, not_, select, update
 
 from triage import schema, scorers, subjects
+from triage.arriving import row_of, store_found
+from triage.counting import counted
 from triage.database import Database
+from triage.exchange.changes import tell_opened
 from triage.incoming import Incoming, Role
+from triage.judging.judgements import Judgements
+from triage.judging.suspending import forget
+from triage.judging.verdicts import Said
 from triage.pauses import Pause, end_pause, read_pauses, store_pause
-from triage.queue import GROWS, JUDGED, NEWEST_FIRST, STATES, behind
+from triage.queue import (
+    GROWS,
+    JUDGED,
+    NEWEST_FIRST,
+    NO_PROBE,
+    STANDING,
+    STATES,
+    behind,
+    refresh,
+    weigh,
+)
 from triage.records import (
     ERASED,
     Alert,
@@ -37,15 +51,13 @@ from triage.records import (
     Decision,
     State,
     Verdict,
-    VerdictValue,
-    current,
     decide,
     fingerprint,
 )
-from triage.rows import alert_of, row_of, utc, verdict_of
+from triage.rows import utc, verdict_of
 from triage.scorers import Scorer, Taken
 from triage.shadow import ShadowRecords, newest_day, read_shadow
-from triage.statements import dialect_of
+from triage.stored import stored_alerts
 from triage.triggers import (
     Trigger,
     fingerprint_of,
@@ -53,7 +65,7 @@ from triage.triggers import (
     store_triggers,
     trigger_of,
 )
-from triage.verdicts import store_verdict, wanted_verdict
+from whetstone.catalog.catalog_pb2 import Environment
 from whetstone.errors import InputError
 
 _A = schema.alerts.c
@@ -94,11 +106,13 @@ class CaseStore:
         with self.database.writing() as connection:
             # In the order in which scorers' records lock them, so that neither waits for the other.
             locked = select(_A.alert_id).where(of_day).order_by(_A.alert_id).with_for_update()
-            connection.execute(locked).all()
+            known = connection.execute(locked).scalars().all()
             connection.execute(update(schema.alerts).where(of_day).values(firing=False))
-            if rows:
-                connection.execute(_upsert(connection), rows)
+            store_found(connection, rows)
             scorers.settle_day(connection, day, detector)
+            touched = {*known, *(str(row["alert_id"]) for row in rows)}
+            refresh(connection, touched)
+            tell_opened(connection, of_day)
 
     def alerts(
         self,
@@ -107,8 +121,10 @@ class CaseStore:
         state: State | None = None,
         limit: int = 100,
         after: str | None = None,
+        within: Collection[str] | None = None,
+        days: tuple[date, date] | None = None,
     ) -> list[Alert]:
-        """The alert queue: newest day first, within a day the highest score first.
+        """The alerts, probes left out: newest day first, within a day the highest score first.
 
         Args:
             environment: only its alerts.
@@ -116,23 +132,29 @@ class CaseStore:
             state: only alerts in it.
             limit: at most so many.
             after: id of the last alert of the page before; the next page begins behind it.
+            within: only alerts of these environments; None: of any.
+            days: only alerts from the first to the last of them, both included.
 
         Raises:
             InputError: no such state; no alert of the id `after`.
         """
         if state is not None and state not in STATES:
             raise InputError(f"state {state!r}: one of {', '.join(STATES)}")
-        query = select(schema.alerts).order_by(*NEWEST_FIRST).limit(limit)
+        query = select(schema.alerts).where(NO_PROBE).order_by(*NEWEST_FIRST).limit(limit)
         if environment is not None:
             query = query.where(_A.environment == environment)
         if detector is not None:
             query = query.where(_A.detector == detector)
         if state is not None:
             query = query.where(STATES[state])
+        if within is not None:
+            query = query.where(_A.environment.in_(within))
+        if days is not None:
+            query = query.where(_A.day.between(*days))
         with self.database.reading() as connection:
             if after is not None:
                 query = query.where(behind(connection, after))
-            return _read(connection, query)
+            return stored_alerts(connection, query)
 
     def alert(self, alert_id: str) -> Alert:
         """The alert of this id, or the only one whose id starts with it.
@@ -141,15 +163,15 @@ class CaseStore:
             InputError: None or several do; the message names candidates.
         """
         with self.database.reading() as connection:
-            found = _read(connection, select(schema.alerts).where(_A.alert_id == alert_id))
+            found = stored_alerts(connection, select(schema.alerts).where(_A.alert_id == alert_id))
             if found:
                 return found[0]
             prefixed = func.substr(_A.alert_id, 1, len(alert_id)) == alert_id
             query = select(schema.alerts).order_by(*NEWEST_FIRST).limit(6)
-            found = _read(connection, query.where(prefixed)) if alert_id else []
+            found = stored_alerts(connection, query.where(prefixed)) if alert_id else []
             if len(found) == 1:
                 return found[0]
-            candidates = _named(found or _read(connection, query))
+            candidates = _named(found or stored_alerts(connection, query))
         if found:
             raise InputError(f"several alerts start with {alert_id!r}: {candidates}")
         raise InputError(f"no alert {alert_id!r}; the newest are: {candidates or 'none at all'}")
@@ -161,7 +183,8 @@ class CaseStore:
 
         A `verdict_id` that is already stored, or the value that this analyst's latest verdict on
         this alert has, stores nothing and returns the first. Another value supersedes the
-        analyst's earlier one, which stays in the history.
+        analyst's earlier one, which stays in the history. More is said with
+        `triage.judging.judgements`.
 
         Args:
             alert_id: The full id.
@@ -174,17 +197,15 @@ class CaseStore:
             InputError: No such alert, value or analyst; or the verdict_id belongs to a different
                 verdict.
         """
-        wanted = wanted_verdict(alert_id, value, by, note, verdict_id)
-        try:
-            with self.database.writing() as connection:
-                return store_verdict(connection, wanted)
-        except IntegrityError as error:
-            # Another process took the id for another alert at the same moment.
-            raise InputError(f"verdict_id {wanted.verdict_id!r} is taken") from error
+        said = Said.checked(value, note=note)
+        return Judgements(self.database).give(alert_id, said, by, verdict_id)
 
     def verdicts(self, detector: str | None = None, since: datetime | None = None) -> list[Verdict]:
-        """All verdicts ever given, superseded ones too, oldest first; `since` is included."""
-        query = select(schema.verdicts).order_by(_V.seq)
+        """All verdicts that stand, superseded ones too, oldest first; `since` is included.
+
+        What was taken back is not among them: `Judgements.history` tells of it.
+        """
+        query = select(schema.verdicts).where(STANDING).order_by(_V.seq)
         if detector is not None:
             query = query.join(schema.alerts).where(_A.detector == detector)
         if since is not None:
@@ -205,7 +226,7 @@ class CaseStore:
             .order_by(_A.event_timestamp, _A.alert_id)
         )
         with self.database.reading() as connection:
-            judged = _read(connection, query)
+            judged = stored_alerts(connection, query)
         decided = (decide(alert, without) for alert in judged if alert.unit != ERASED)
         return [decision for decision in decided if decision is not None]
 
@@ -220,7 +241,7 @@ class CaseStore:
         """
         query = select(schema.alerts).where(_A.environment == environment).order_by(_A.alert_id)
         with self.database.reading() as connection:
-            found = _read(connection, query)
+            found = stored_alerts(connection, query)
             told = subjects.named(connection, environment, values)
         ids = {alert.alert_id for alert in told}
         queue = [a for a in found if a.alert_id in ids or set(values) & set(a.entity.values())]
@@ -234,45 +255,32 @@ class CaseStore:
         They stay in the history, without entity, explanation and notes; what analysts decided on
         them counts no more, because nothing is left that could be learned from.
         """
-        gone = {"unit": ERASED, "entity": {}, "explanation": [], "firing": False, "status": None}
         with self.database.writing() as connection:
             subjects.erase(connection, alert_ids)
-            for alert_id in alert_ids:
-                connection.execute(
-                    update(schema.alerts).where(_A.alert_id == alert_id).values(gone)
-                )
-                connection.execute(
-                    update(schema.verdicts).where(_V.alert_id == alert_id).values(note="")
-                )
+            refresh(connection, alert_ids)
 
     def scrub(self, environment: str, values: Collection[str]) -> int:
         """Take these values out of what scorers sent beside alerts on others; of how many records.
 
         Their context and the text of their lines go; notices that tell of the values go whole.
+        Allow rules that name them are about nothing any more.
         """
         with self.database.writing() as connection:
+            refresh(connection, forget(connection, environment, values))
             return subjects.scrub(connection, environment, values)
 
+    def weigh(self, environments: Mapping[str, Environment]) -> None:
+        """Make assets weigh in the queue what the catalog's environments say."""
+        with self.database.writing() as connection:
+            weigh(connection, environments)
+
     def counts(self, environment: str | None = None, detector: str | None = None) -> Counts:
-        """How many alerts are in which state, and how many current verdicts of which value."""
-        chosen: list[ColumnElement[bool]] = []
-        if environment is not None:
-            chosen.append(_A.environment == environment)
-        if detector is not None:
-            chosen.append(_A.detector == detector)
+        """How many alerts are in which state, and how many current verdicts of which value.
+
+        Probes are no alerts, and verdicts on them are not counted.
+        """
         with self.database.reading() as connection:
-            states = {
-                state: connection.execute(
-                    select(func.count()).select_from(schema.alerts).where(condition, *chosen)
-                ).scalar_one()
-                for state, condition in STATES.items()
-            }
-            query = select(schema.verdicts).join(schema.alerts).where(*chosen).order_by(_V.seq)
-            given = current(verdict_of(row) for row in connection.execute(query))
-        by_value = dict.fromkeys(VerdictValue, 0)
-        for verdict in given:
-            by_value[verdict.value] += 1
-        return Counts(**states, verdicts=by_value)
+            return counted(connection, environment, detector)
 
     def take_records(self, sent: Sequence[Incoming]) -> Taken:
         """Store what scorers report, all of it or nothing, and return how much of it was new.
@@ -291,10 +299,21 @@ class CaseStore:
         environment: str | None = None,
         detector: str | None = None,
         limit: int = 100,
+        within: Collection[str] | None = None,
+        after: str | None = None,
     ) -> list[dict[str, Any]]:
-        """What scorers reported in a role, newest first; the text in it is hostile."""
+        """What scorers reported in a role, newest first; the text in it is hostile.
+
+        Args:
+            within: only of these environments; None: of any.
+            after: id of the last record of the page before; the next page begins behind it.
+
+        Raises:
+            InputError: no record of the id `after`.
+        """
+        wanted = {environment} if environment is not None else within
         with self.database.reading() as connection:
-            return scorers.listed(connection, role, environment, detector, limit)
+            return scorers.listed(connection, role, wanted, detector, limit, after)
 
     def record(self, alert_id: str) -> dict[str, Any] | None:
         """What a scorer said last of an alert, with lines and context; None if none ever did."""
@@ -361,25 +380,6 @@ class CaseStore:
         """The pauses in force."""
         with self.database.reading() as connection:
             return read_pauses(connection, now or datetime.now(UTC))
-
-
-def _read(connection: Connection, query: Select[Any]) -> list[Alert]:
-    """The alerts that `query` selects, in its order, with their current verdicts."""
-    rows = connection.execute(query).all()
-    ids = query.with_only_columns(_A.alert_id).subquery()
-    given = select(schema.verdicts).where(_V.alert_id.in_(select(ids.c.alert_id))).order_by(_V.seq)
-    by_alert: dict[str, list[Verdict]] = defaultdict(list)
-    for verdict in current(verdict_of(row) for row in connection.execute(given)):
-        by_alert[verdict.alert_id].append(verdict)
-    return [alert_of(row, tuple(by_alert[row.alert_id])) for row in rows]
-
-
-def _upsert(connection: Connection) -> Any:
-    insert = dialect_of(connection).insert(schema.alerts)
-    # `status` is the scorers' to say, the queue's columns follow.
-    kept = ("alert_id", "status", "pattern", "group_id", "rule_id")
-    new = {name: insert.excluded[name] for name in _A.keys() if name not in kept}  # noqa: SIM118
-    return insert.on_conflict_do_update(index_elements=[_A.alert_id], set_=new)
 
 
 def _named(alerts: Iterable[Alert]) -> str:

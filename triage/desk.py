@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from triage.cases import CaseStore
 from triage.database import Database
+from whetstone.audit import AuditLog
 from whetstone.reports import Reports
 from whetstone.settings import Settings
 
@@ -27,6 +28,11 @@ class Desk:
     def database(self) -> Database:
         """The database of the case store, for the stores beside it."""
         return self.cases.database
+
+    @property
+    def trail(self) -> AuditLog:
+        """Who logged in, and who did what others must be able to see afterwards."""
+        return AuditLog(self.settings.triage_audit)
 
     @property
     def reports(self) -> Reports:

@@ -33,6 +33,7 @@ from triage.rows import utc
 MOST_RECORD_BYTES = 1 << 20
 MOST_DEPTH = 16
 LATEST_REVISION = (1 << 31) - 2
+MOST_EVENTS = (1 << 31) - 1
 
 
 class Role(StrEnum):
@@ -55,16 +56,26 @@ def _instant(at: datetime) -> datetime:
         raise ValueError("lies outside the years 1 to 9999 in UTC") from error
 
 
+def _written_out(value: Any) -> Any:
+    # Nobody knows whether a number counts seconds or something else, and since when.
+    if not isinstance(value, str | datetime):
+        raise ValueError("write an instant as 2026-03-02T12:00:00Z")
+    return value
+
+
 def cleaned(value: Any) -> Any:
     """`value` as every database stores it: no NUL, no half of a surrogate pair, no NaN."""
     return _cleaned(value, MOST_DEPTH)
 
 
-def _iso(at: datetime) -> str:
+def iso(at: datetime) -> str:
+    """An instant as it is written everywhere: `2026-03-02T12:00:00.000000Z`."""
     return f"{at.isoformat(timespec='microseconds')}Z"
 
 
-Instant = Annotated[datetime, AfterValidator(_instant), PlainSerializer(_iso)]
+Instant = Annotated[
+    datetime, BeforeValidator(_written_out), AfterValidator(_instant), PlainSerializer(iso)
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/-]{1,128}$")]
 Revision = Annotated[int, Field(ge=1, le=LATEST_REVISION)]
@@ -102,6 +113,7 @@ class AlertPart(_Open):
     score: FiniteFloat
     threshold: FiniteFloat
     per_day: FiniteFloat | None = None
+    events: Annotated[int, Field(ge=0, le=MOST_EVENTS)] | None = None
     explanation: Annotated[list[Part], Field(max_length=200)] = []
     shadow: bool = False
     canary: bool = False
@@ -217,6 +229,7 @@ def alert_of(part: AlertPart) -> Alert:
         explanation=[p.model_dump(mode="json", exclude_none=False) for p in part.explanation],
         per_day=part.per_day,
         status=part.status,
+        events=part.events,
     )
 
 

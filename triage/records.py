@@ -4,10 +4,11 @@ All instants are naive datetimes and mean UTC, as in the lake.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Literal
 
 State = Literal["open", "judged", "withdrawn"]
@@ -22,6 +23,36 @@ class VerdictValue(StrEnum):
     FALSE_POSITIVE = "false_positive"
     BENIGN_EXPECTED = "benign_expected"
     UNSURE = "unsure"
+
+
+REASONS: Mapping[VerdictValue, Mapping[str, str]] = MappingProxyType(
+    {
+        VerdictValue.TRUE_POSITIVE: {
+            "succeeded": "the attack succeeded",
+            "attempted": "an attempt that failed",
+            "policy": "against the rules of the house",
+        },
+        VerdictValue.FALSE_POSITIVE: {
+            "ordinary": "ordinary use",
+            "rare": "rare, but harmless",
+            "misconfigured": "something is configured wrong",
+            "shared": "several behind one address",
+            "misread": "the log was read wrong",
+        },
+        VerdictValue.BENIGN_EXPECTED: {
+            "maintenance": "maintenance",
+            "own_scan": "our own scan or test",
+            "monitoring": "monitoring",
+            "backup": "backup or batch job",
+            "known_partner": "known partner or service",
+        },
+        VerdictValue.UNSURE: {
+            "too_little": "the lines tell too little",
+            "ask_owner": "the owner has to be asked",
+        },
+    }
+)
+"""Why, in a word: of each value the words that the desk offers, with what people read."""
 
 
 class RecordStatus(StrEnum):
@@ -44,7 +75,7 @@ class Verdict:
         by: Who says it.
         at: When it was stored.
         note: Why, in the analyst's words.
-        reason: Why, as one of the words that the desk offers.
+        reason: Why, as one of the words of `REASONS`.
         span: The part of the raw lines that tells: `{"line": 3, "start": 10, "end": 24}`.
         batch_id: What verdicts have in common that were given as one.
         retracted: When it was taken back; then it counts no more.
@@ -152,9 +183,14 @@ class Counts:
 
 
 def current(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
-    """Each analyst's latest verdict on each alert, in the order given (oldest first)."""
+    """Each analyst's latest verdict on each alert, in the order given (oldest first).
+
+    What was taken back counts no more: what its analyst had said before stands again.
+    """
     latest: dict[tuple[str, str], Verdict] = {}
     for verdict in verdicts:
+        if verdict.retracted is not None:
+            continue
         key = (verdict.alert_id, verdict.by)
         latest.pop(key, None)
         latest[key] = verdict

@@ -22,17 +22,21 @@ from sqlalchemy import (
     delete,
     false,
     func,
+    or_,
     select,
 )
 
 from triage import schema
+from triage.arriving import row_of
+from triage.exchange.changes import tell_opened
 from triage.incoming import (
     Incoming,
     Role,
     now,
     stored_alert,
 )
-from triage.rows import row_of
+from triage.judging.progress import note_served
+from triage.queue.refresh import refresh
 from triage.statements import ERASED, dialect_of, not_erased
 from whetstone.errors import InputError
 
@@ -43,7 +47,7 @@ _A = schema.alerts.c
 _R = schema.records.c
 _S = schema.scorers.c
 # Told by others: the batch, or the queue.
-_KEPT = [_A.alert_id, _A.firing, _A.status, _A.pattern, _A.group_id, _A.rule_id]
+_KEPT = [_A.alert_id, _A.firing, _A.status, _A.group_id, _A.rule_id]
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ def take(connection: Connection, sent: Sequence[Incoming]) -> Taken:
     champions = [r.alert.alert_id for r in new if r.alert is not None and r.role == Role.CHAMPION]
     _check_alerts(connection, new)
     settle(connection, champions)
+    refresh(connection, champions)
+    tell_opened(connection, _A.alert_id.in_(champions))
     return Taken(len(new), len(sent) - len(new))
 
 
@@ -127,18 +133,29 @@ def settle_day(connection: Connection, day: date, detector: str) -> None:
 def listed(
     connection: Connection,
     role: Role,
-    environment: str | None,
+    within: Collection[str] | None,
     detector: str | None,
     limit: int,
+    after: str | None,
 ) -> list[dict[str, Any]]:
-    """The latest records of a role, newest first."""
+    """The latest records of a role, newest first; see `CaseStore.records`."""
     chosen: list[ColumnElement[bool]] = [_R.role == role, not_erased()]
-    if environment is not None:
-        chosen.append(_R.environment == environment)
+    if within is not None:
+        chosen.append(_R.environment.in_(within))
     if detector is not None:
         chosen.append(_R.detector == detector)
+    if after is not None:
+        chosen.append(_behind(connection, role, after))
     query = select(_R.record).where(*chosen).order_by(_R.at.desc(), _R.record_id).limit(limit)
     return list(connection.execute(query).scalars())
+
+
+def _behind(connection: Connection, role: Role, record_id: str) -> ColumnElement[bool]:
+    this = select(_R.at).where(_R.role == role, _R.record_id == record_id)
+    at = connection.scalar(this)
+    if at is None:
+        raise InputError(f"after={record_id}: no such record; begin again without it")
+    return or_(_R.at < at, and_(_R.at == at, _R.record_id > record_id))
 
 
 def record_of(connection: Connection, alert_id: str) -> dict[str, Any] | None:
@@ -162,6 +179,7 @@ def heard(connection: Connection, environment: str, name: str, digest: dict[str,
     told = {"heard": insert.excluded.heard, "digest": insert.excluded.digest}
     keys = [_S.environment, _S.name]
     connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=told), values)
+    note_served(connection, environment, digest, now())
     old = and_(_R.role.in_(_FLEETING), _R.received < now() - KEPT)
     connection.execute(delete(schema.records).where(old))
 

@@ -53,6 +53,11 @@ class VerdictView(_FromStore):
     by: str
     at: Instant
     note: str
+    reason: Annotated[str | None, Field(description="Why, in a word")] = None
+    span: Annotated[
+        dict[str, int] | None, Field(description="The part of the raw lines that tells")
+    ] = None
+    batch_id: Annotated[str | None, Field(description="Of verdicts that were given as one")] = None
 
 
 class AlertView(_FromStore):
@@ -99,6 +104,7 @@ class RecordList(BaseModel):
     """Records as they came, newest first."""
 
     records: list[dict[str, Any]]
+    after: Annotated[str | None, Field(description="Give it back to get the next page")]
 
 
 class ScorerView(_FromStore):

@@ -7,15 +7,32 @@ from sqlalchemy import Connection, and_, delete, select, update
 
 from triage import schema
 from triage.incoming import LATEST_REVISION, Role, bare, mentions, now, stored_alert
+from triage.records import ERASED as ERASED_UNIT
 from triage.records import Alert
 from triage.statements import ERASED, dialect_of, not_erased
 
 _A = schema.alerts.c
 _R = schema.records.c
+_NOTHING: dict[str, Any] = {
+    "unit": ERASED_UNIT,
+    "entity": {},
+    "explanation": [],
+    "pattern": None,
+    "rule_id": None,
+    "firing": False,
+    "status": None,
+}
 
 
 def erase(connection: Connection, alert_ids: Sequence[str]) -> None:
-    """Blank all records of these alerts for ever: what is sent again does not bring them back."""
+    """Blank these alerts, notes on them and all records of them for ever.
+
+    What is sent again does not bring them back.
+    """
+    of_alerts = update(schema.alerts).where(_A.alert_id.in_(alert_ids))
+    connection.execute(of_alerts.values(_NOTHING))
+    of_verdicts = update(schema.verdicts).where(schema.verdicts.c.alert_id.in_(alert_ids))
+    connection.execute(of_verdicts.values(note=""))
     blank = {"status": ERASED, "revision": LATEST_REVISION + 1, "record": {}}
     connection.execute(update(schema.records).where(_R.alert_id.in_(alert_ids)).values(blank))
     query = select(_A.alert_id, _A.environment, _A.detector).where(_A.alert_id.in_(alert_ids))

@@ -19,6 +19,20 @@ class Retention(BaseModel, extra="forbid", frozen=True):
     gigabytes: float | None = Field(None, gt=0, description="Oldest days are dropped beyond it")
 
 
+class Oidc(BaseModel, extra="forbid", frozen=True):
+    """The OpenID provider by which people log in."""
+
+    issuer: str = Field(description="As in its ID tokens; its discovery document lies below")
+    client_id: str = Field(min_length=1, description="What it calls this platform")
+    client_secret: SecretStr | None = Field(None, description="None: a public client, by PKCE")
+    roles: dict[str, dict[str, Literal["viewer", "analyst", "engineer", "admin"]]] = Field(
+        description='Group -> environment, or * -> role: {"soc": {"berlin": "analyst"}}'
+    )
+    groups_claim: str = Field("groups", description="Claim of the ID token that lists the groups")
+    name_claim: str = Field("preferred_username", description="Claim that verdicts bear")
+    scope: str = Field("openid profile", description="What the provider is asked for")
+
+
 class Settings(BaseSettings):
     """Where things are and how much they may use.
 
@@ -44,6 +58,17 @@ class Settings(BaseSettings):
     )
     triage_tokens: Path | None = Field(
         None, description="File of the API's tokens: a line `ENVIRONMENT TOKEN` each"
+    )
+    triage_url: str = Field(
+        "", description="Where people reach the triage page, such as https://whetstone.example"
+    )
+    triage_requests_a_minute: int = Field(
+        6000, ge=1, description="What a token or person may ask of the API from one address"
+    )
+    oidc: Oidc | None = Field(None, description="JSON object: the OpenID provider of logins")
+    webhook_networks: list[str] = Field(
+        default_factory=list[str],
+        description='Networks that webhooks may reach besides the internet: ["10.1.0.0/16"]',
     )
     retrainings_a_day: int = Field(
         20, ge=0, description="Models that may be trained anew in a UTC day; 0: any number"
@@ -104,6 +129,11 @@ class Settings(BaseSettings):
     def privacy_audit(self) -> Path:
         """Who looked behind pseudonyms, or erased: JSON lines, chained by hashes."""
         return self.home / "audit" / "privacy.jsonl"
+
+    @property
+    def triage_audit(self) -> Path:
+        """Logins, bulk verdicts, rules, exports, people and tokens: JSON lines like those."""
+        return self.home / "audit" / "triage.jsonl"
 
     @property
     def releases(self) -> Path:

@@ -19,9 +19,10 @@ from monitoring.drift.judgement import ORDER, Side, Signal, SignalVerdict, Thres
 from monitoring.drift.window import Window
 from monitoring.sketches import TEMPLATE, Column, Day, Sketch
 from monitoring.sketches.values import Values, unseen, unseen_by_day
-from monitoring.statistics import MIN_ROWS, wilson
+from monitoring.statistics import MIN_ROWS
 from whetstone.parsing.templates import TemplateDictionary
 from whetstone.parsing.templates_masks import MASKING
+from whetstone.shares import wilson
 
 CONFIDENCE = 0.999
 EXPECTED = 20

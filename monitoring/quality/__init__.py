@@ -43,6 +43,8 @@ from whetstone.canaries import CanaryResult
 if TYPE_CHECKING:
     from monitoring.workspace import Rendered
 
+_NO_SLICE = Estimate(None, reason="not computable: no alerts were drawn at random")
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -57,6 +59,8 @@ class Evidence:
         alerts: `alert_id`, `environment`, `event_timestamp`; where known `day` (its partition),
             `model_version`, `unit_start`, `raised` (when it came), `way` (`live` or `batch`) and
             `live` (a scorer raised it).
+        sampled: precision of all alerts by verdicts on a random slice of them, which is free of
+            the choice that analysts make in the queue.
         technique: ATT&CK's, the golden dataset's.
         canaries: what became of the planted attacks; `classes` the (found, examples) of each
             positive class of the validation examples, as far as they are told apart.
@@ -72,6 +76,7 @@ class Evidence:
     evaluation: Mapping[str, Any]
     verdicts: pa.Table
     alerts: pa.Table
+    sampled: Estimate = _NO_SLICE
     technique: str = ""
     canaries: Sequence[CanaryResult] = ()
     classes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -100,6 +105,7 @@ class QualityResult:
     techniques: tuple[TechniqueQuality, ...]
     canaries: tuple[CanaryResult, ...]
     precision: Estimate
+    sampled: Estimate
     estimated: Mapping[str, Estimate]
     series: tuple[Checked, ...]
     track_records: tuple[TrackRecord, ...]
@@ -163,6 +169,7 @@ def quality(detector: str, model_version: str, evidence: Evidence, at: datetime)
         model_version,
         measures,
         precision,
+        evidence.sampled,
         labelled,
         judged,
         evidence.canaries,
@@ -185,6 +192,7 @@ def quality(detector: str, model_version: str, evidence: Evidence, at: datetime)
         ),
         canaries=tuple(evidence.canaries),
         precision=precision,
+        sampled=evidence.sampled,
         estimated=dict(evidence.estimated),
         series=series,
         track_records=track_records(series),
@@ -213,6 +221,7 @@ def facts_of(result: QualityResult) -> dict[str, Any]:
         "verdict": result.verdict,
         "reasons": list(result.reasons),
         "precision": result.precision.to_dict(),
+        "sampled_precision": result.sampled.to_dict(),
         "estimated_precision": best[1].to_dict() if best else None,
         "estimated_by": best[0] if best else None,
         "core_recall": result.core_recall.to_dict(),

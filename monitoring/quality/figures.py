@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from monitoring.statistics import wilson
+from whetstone.shares import wilson
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ def _banner(result: QualityResult) -> Banner:
         reasons=result.reasons or ("better than its baselines, and analysts agree",),
         figures=(
             ("Precision from verdicts", read(result.precision), interval(result.precision)),
+            ("Precision, random slice", read(result.sampled), interval(result.sampled)),
             (
                 "Estimated without labels",
                 f"≈ {read(best[1])}" if best else "–",

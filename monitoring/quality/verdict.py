@@ -29,6 +29,7 @@ def judge(
     model_version: str,
     held_out: Sequence[HeldOutMeasure],
     precision: Estimate,
+    sampled: Estimate,
     labelled: Estimate,
     judged: Judged,
     canaries: Sequence[CanaryResult],
@@ -43,7 +44,8 @@ def judge(
         *_missed(canaries),
         *_unseen(blind, newest),
         *filter(None, [recall_fell(releases, model_version)]),
-        *_below(precision, floor),
+        *_below("verdicts", precision, floor),
+        *_below("the random slice", sampled, floor),
     ]
     warn = [
         *_ranking(held_out[0]),
@@ -75,11 +77,11 @@ def _unseen(blind: float | None, day: str) -> list[str]:
     return [f"{percent(blind)} of the traffic of {day} could not be seen"]
 
 
-def _below(precision: Estimate, floor: float) -> list[str]:
+def _below(source: str, precision: Estimate, floor: float) -> list[str]:
     if not below_floor(precision, floor):
         return []
     return [
-        f"precision by verdicts is {precision.value:.3f}, at most {precision.high:.3f}:"
+        f"precision by {source} is {precision.value:.3f}, at most {precision.high:.3f}:"
         f" below the {floor:g} that is asked for"
     ]
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -28,14 +29,21 @@ features {
   name: "users\""""
 
 
-@pytest.fixture
-def reading(installation: Installation) -> Installation:
-    """An installation whose sshd features and detector read templates; settled."""
+@pytest.fixture(scope="module")
+def reader(settled: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """One whose sshd features and detector read templates; settled. Do not change it."""
+    installation = settled.copied_to(tmp_path_factory.mktemp("reader") / "installation")
     installation.edit("features/sshd_source_5m.textproto", 'features {\n  name: "users"', FEATURE)
     detector = f"detectors/{SSH}.textproto"
     installation.edit(detector, 'features: "users"\n', 'features: "users"\nfeatures: "templates"\n')
     installation.settle()
     return installation
+
+
+@pytest.fixture
+def reading(reader: Installation, tmp_path: Path) -> Installation:
+    """One that reads templates, which a test may change."""
+    return reader.copied_to(tmp_path / "installation")
 
 
 def dictionary(installation: Installation) -> TemplateDictionary:
@@ -94,13 +102,13 @@ def test_a_view_that_reads_no_templates_does_not_depend_on_them(settled: Install
     assert bundle.templates is None
 
 
-def test_features_and_scores_of_a_day_count_the_same_templates(reading: Installation) -> None:
-    lake = reading.lake
+def test_features_and_scores_of_a_day_count_the_same_templates(reader: Installation) -> None:
+    lake = reader.lake
     features = pq.read_table(lake.part(Place("features", "sshd_source_5m", NEWEST)))
     assert max(features["templates"].to_pylist()) > 1
 
-    bundle = reading.releases.load(SSH)
-    assert bundle.templates == dictionary(reading)
+    bundle = reader.releases.load(SSH)
+    assert bundle.templates == dictionary(reader)
     events = lake.part(Place("parsed", "sshd", NEWEST))
     with open_engine(lake.root) as connection:
         relation = f"read_parquet({literal(str(events))})"
@@ -110,10 +118,10 @@ def test_features_and_scores_of_a_day_count_the_same_templates(reading: Installa
 
 
 def test_a_bundle_carries_the_dictionary_that_its_examples_were_made_with(
-    reading: Installation,
+    reader: Installation,
 ) -> None:
-    packed = (reading.lake.directory(Place("model", SSH)) / "bundle.tar").read_bytes()
-    beside = reading.lake.directory(Place("golden_features", "ssh_bruteforce")) / DICTIONARY
+    packed = (reader.lake.directory(Place("model", SSH)) / "bundle.tar").read_bytes()
+    beside = reader.lake.directory(Place("golden_features", "ssh_bruteforce")) / DICTIONARY
     assert unpack(packed).templates == TemplateDictionary.from_json(beside.read_bytes())
 
 

@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 from installation import DAYS, DETECTORS, Installation
 
 from monitoring.quality.estimate_series import from_table
+from triage.learning import Asking, Slices
 from whetstone.lake import Place
 
 CHECKS = ("canaries_found", "sees_its_traffic", "quality_floor")
@@ -50,3 +51,20 @@ def test_the_checks_carry_the_numbers(settled: Installation) -> None:
             told = check.event.asset_check_evaluation
             assert told is not None
             assert told.metadata, f"{name} says nothing"
+
+
+def test_the_batch_asks_about_units_near_the_threshold_and_draws_a_random_slice(
+    settled: Installation,
+) -> None:
+    with settled.cases() as cases:
+        asked = Asking(cases.database).next(None, "ssh_bruteforce_gb", most=40)
+        drawn = Slices(cases.database)
+        members = drawn.waiting(None, "ssh_bruteforce_gb", 1000)
+        counts = cases.counts(detector="ssh_bruteforce_gb")
+        precision = drawn.precision("ssh_bruteforce_gb")
+    probes = [each.alert for each in asked if each.alert.probe]
+    assert probes
+    assert all(probe.score < probe.threshold and probe.explanation for probe in probes)
+    assert {probe.day.isoformat() for probe in probes if probe.day} <= set(DAYS)
+    assert 0 < len(members) <= counts.open
+    assert precision.alerts == counts.open + counts.judged

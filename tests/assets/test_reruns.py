@@ -9,6 +9,7 @@ import pytest
 from installation import DAYS, Installation
 
 from assets.platform import definitions, plan_of
+from triage.judging.receipts import Receipts
 from whetstone.errors import CatalogError
 from whetstone.lake import Place
 
@@ -100,6 +101,39 @@ def test_ten_verdicts_at_once_are_one_change_and_become_golden_examples(
     # The same verdicts sent again say nothing new.
     installation.judge(values)
     assert installation.plan().idle
+    receipts_tell_of_it(installation, "network_scan_iforest", "network_scan")
+
+
+def receipts_tell_of_it(installation: Installation, detector: str, dataset: str) -> None:
+    """The receipts of verdicts name what was made from them, up to who serves it."""
+    lake = installation.lake
+    golden, model, judged, release = (
+        lake.manifest(Place(layer, name))
+        for layer, name in (
+            ("golden", dataset),
+            ("model", detector),
+            ("evaluation", detector),
+            ("release", detector),
+        )
+    )
+    assert golden and model and judged and release
+    serves = {"detector": detector, "role": "champion", "version": release.version}
+    with installation.cases() as cases:
+        cases.hear("berlin", "scorer", {"releases": [serves]})
+        receipts = [r for r in Receipts(cases.database).latest().receipts if r.learned]
+    assert receipts
+    passed = judged.facts["gate"] == "passed"
+    for receipt in receipts:
+        steps = {str(step.kind): step for step in receipt.steps}
+        assert receipt.learned[0].dataset == dataset
+        assert (steps["dataset"].version, steps["model"].version) == (golden.version, model.version)
+        assert f"verdicts/{dataset}" in steps["dataset"].cause
+        assert steps["model"].cause == model.cause
+        assert steps["evaluation"].detail["passed"] is passed
+        assert steps["evaluation"].detail["metrics"]["average_precision"]["before"] > 0
+        assert receipt.stage == ("served" if passed else "evaluation")
+        if passed:
+            assert steps["release"].version == steps["served"].version == release.version
 
 
 def test_an_edited_feature_retrains_the_detector_that_uses_it(installation: Installation):

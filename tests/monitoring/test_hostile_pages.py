@@ -4,7 +4,6 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
@@ -17,45 +16,11 @@ from monitoring.overview import Known, Retraining, Service, Silence, overview
 from monitoring.overview.page import page as overview_html
 from monitoring.overview.report import AlertsOfDay
 from monitoring.page import Banner, write
+from tests.hostile_text import HOSTILE, Dom
 
-OWN = "document.documentElement.setAttribute('data-owned', 'yes')"
-HOSTILE = (
-    f"<script>{OWN}</script>",
-    f"</script><script>{OWN}</script>",
-    f'"><img src=x onerror="{OWN}">',
-    f"<svg onload={OWN}>",
-    f"javascript:{OWN}",
-    f'<a href="javascript:{OWN}">here</a>',
-    "{{7*7}} ${7*7} {% raw %} {0.__class__}",
-    "</style><style>body { display: none }</style>",
-    "<b>Plotly</b><br><sub>markup</sub>",
-    "\x1b[2J\x1b[31mred\x07",
-    "safe\u202egpj.exe\u2066",
-    "<!-- ", "]]>", "\u2028\u2029", "\x00\ufeff",
-    "x" * 1_000_000,
-)  # fmt: skip
 ALL = " ".join(HOSTILE)
 DAY = "2026-11-20"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-
-
-class Dom(HTMLParser):
-    """What a browser made of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._in: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._in.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        if self._in[-1:] not in (["script"], ["style"]):
-            self.text += data
 
 
 def overview_page(path: Path) -> None:

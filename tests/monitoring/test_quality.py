@@ -193,6 +193,16 @@ def test_precision_that_verdicts_rule_out_is_bad_and_one_that_they_do_not_is_not
     assert report(wrong).verdict == "ok"
 
 
+def test_a_random_slice_that_rules_the_precision_out_is_bad_whatever_the_queue_says() -> None:
+    attacks = verdicts(*[(str(n), "ana", "true_positive", 1) for n in range(60)])
+    result = report(attacks, sampled=Estimate(0.02, 0.0, 0.08), floor=0.1)
+    assert result.verdict == "bad"
+    assert result.reasons[0] == (
+        "precision by the random slice is 0.020, at most 0.080: below the 0.1 that is asked for"
+    )
+    assert facts_of(result)["sampled_precision"] == {"value": 0.02, "low": 0.0, "high": 0.08}
+
+
 @pytest.mark.parametrize(
     ("releases", "verdict"),
     [

@@ -14,8 +14,8 @@ from monitoring.statistics import (
     quantile_psi,
     rate_change,
     tail_share,
-    wilson,
 )
+from whetstone.shares import wilson
 
 ANY = arrays(np.float64, st.integers(0, 120), elements=st.floats(width=64))
 NUMBERS = arrays(np.float64, st.integers(30, 200), elements=st.floats(-1e9, 1e9))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +17,8 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[CaseStore]:
-    store = CaseStore(f"sqlite:///{tmp_path}/cases.db")
+def store(case_store_url: str) -> Iterator[CaseStore]:
+    store = CaseStore(case_store_url)
     yield store
     store.close()
 
@@ -88,8 +87,8 @@ def _add(url: str, start: Barrier) -> None:
     store.close()
 
 
-def test_processes_that_store_the_same_at_once_double_nothing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/cases.db"
+def test_processes_that_store_the_same_at_once_double_nothing(case_store_url: str) -> None:
+    url = case_store_url
     start = SPAWN.Barrier(3)
     processes = [SPAWN.Process(target=_add, args=(url, start)) for _ in range(3)]
     for process in processes:

@@ -10,6 +10,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
+from triage.queue.refresh import rebuild
+
 
 def configuration(connection: Connection) -> Config:
     """Alembic's configuration for a connection within a transaction."""
@@ -20,5 +22,9 @@ def configuration(connection: Connection) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the tables to the newest revision, within the connection's transaction."""
+    """Bring the tables to the newest revision, within the connection's transaction.
+
+    What follows from other tables is made anew: stores of before have alerts, but no groups.
+    """
     command.upgrade(configuration(connection), "head")
+    rebuild(connection)

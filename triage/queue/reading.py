@@ -1,0 +1,298 @@
+"""Pages of the queue.
+
+    queue = Queue(cases.database)
+    page = queue.cases(Filters(environment="oslo"), limit=50)
+    more = queue.cases(Filters(environment="oslo"), limit=50, after=page.after)
+
+A page costs the same however many alerts there are: the index gives groups in the order of risk,
+and holds all that filters ask for. A search for an entity looks first whether few groups fit; if
+so, these are sorted, and otherwise the order finds some soon.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+
+from triage import schema
+from triage.database import Database
+from triage.queue.cursors import Place, cursor, place_of
+from triage.queue.grouping import MOST_SHOWN
+from triage.queue.records import (
+    Case,
+    CaseDetail,
+    CasePage,
+    Filters,
+    GroupState,
+    Look,
+    LookPage,
+    Shown,
+)
+from triage.queue.risk import CALIBRATED, Risk, corroboration, size
+from triage.queue.states import FIRES, JUDGED
+from triage.records import Alert
+from triage.stored import stored_alerts
+from whetstone.errors import InputError
+
+_A = schema.alerts.c
+_G = schema.groups.c
+_P = schema.patterns.c
+_FEW = 500
+_STATES: tuple[GroupState, ...] = ("open", "judged", "allowed")
+_HELD: dict[Shown, ColumnElement[bool]] = {
+    "open": and_(FIRES, ~JUDGED, _A.rule_id.is_(None)),
+    "judged": JUDGED,
+    "allowed": and_(FIRES, ~JUDGED, _A.rule_id.is_not(None)),
+    "all": or_(FIRES, JUDGED),
+}
+
+
+class Queue:
+    """What waits for analysts, and what they have done.
+
+    Args:
+        database: of the case store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def cases(self, filters: Filters, limit: int = 50, after: str | None = None) -> CasePage:
+        """Groups, the highest risk first.
+
+        Args:
+            filters: which ones.
+            limit: at most so many.
+            after: `after` of the page before; the same filters belong to it.
+
+        Raises:
+            InputError: `after` is none.
+        """
+        place = place_of(after, 1)
+        with self._database.reading() as connection:
+            fits = [*_narrowed(filters, _G), *_within(connection, filters)]
+            rows = _first(
+                connection, select(schema.groups), fits, filters.state, place, limit, _CASE
+            )
+            items = _cases(connection, rows[:limit])
+        more = len(rows) > limit
+        return CasePage(items, cursor(items[-1].risk, items[-1].group_id) if more else None)
+
+    def looks(self, filters: Filters, limit: int = 50, after: str | None = None) -> LookPage:
+        """Patterns, the highest risk first: all groups that look alike in one item.
+
+        A pattern fits where one of its groups does. Arguments and errors are those of `cases`.
+        """
+        place = place_of(after, 2)
+        with self._database.reading() as connection:
+            fits = [*_narrowed(filters, _P), *_with_groups(connection, filters)]
+            rows = _first(
+                connection, select(schema.patterns), fits, filters.state, place, limit, _LOOK
+            )
+            items = _looks(connection, rows[:limit])
+        more = len(rows) > limit
+        last = items[-1] if more else None
+        return LookPage(items, cursor(last.risk, last.environment, last.pattern) if last else None)
+
+    def case(self, group_id: str, limit: int = 100, after: str | None = None) -> CaseDetail:
+        """A group and its alerts, the worst first.
+
+        Args:
+            limit: at most so many alerts.
+            after: id of the last alert of the page before.
+
+        Raises:
+            InputError: there is no such group, or no such alert in it.
+        """
+        with self._database.reading() as connection:
+            rows = connection.execute(select(schema.groups).where(_G.group_id == group_id)).all()
+            if not rows:
+                raise InputError(f"no group {group_id!r}: its alerts may have been withdrawn")
+            mine = select(schema.alerts).where(_A.group_id == group_id, _HELD["all"])
+            query = mine.order_by(CALIBRATED.desc(), _A.score.desc(), _A.alert_id).limit(limit)
+            if after is not None:
+                query = query.where(_behind(connection, mine, after))
+            return CaseDetail(_cases(connection, rows)[0], stored_alerts(connection, query))
+
+    def look(self, environment: str, pattern: str) -> Look:
+        """A pattern in an environment; InputError: no group has it."""
+        here = and_(_P.environment == environment, _P.pattern == pattern)
+        with self._database.reading() as connection:
+            rows = connection.execute(select(schema.patterns).where(here)).all()
+            if not rows:
+                raise InputError(f"no alert in {environment} has the pattern {pattern!r}")
+            return _looks(connection, rows)[0]
+
+    def alert_ids(self, group_id: str, state: Shown = "open") -> list[str]:
+        """The alerts of a group in a state."""
+        return self._ids(_A.group_id == group_id, state)
+
+    def pattern_alert_ids(self, environment: str, pattern: str, state: Shown = "open") -> list[str]:
+        """The alerts of a pattern in an environment that are in a state."""
+        here = and_(_A.environment == environment, _A.pattern == pattern)
+        return self._ids(and_(here, _A.group_id.is_not(None)), state)
+
+    def _ids(self, which: ColumnElement[bool], state: Shown) -> list[str]:
+        query = select(_A.alert_id).where(which, _HELD[state]).order_by(_A.alert_id)
+        with self._database.reading() as connection:
+            return list(connection.execute(query).scalars())
+
+
+_CASE = (_G.risk, _G.group_id)
+_LOOK = (_P.risk, _P.environment, _P.pattern)
+
+
+def _first(
+    connection: Connection,
+    query: Select[Any],
+    fits: Sequence[ColumnElement[bool]],
+    state: Shown,
+    place: Place | None,
+    limit: int,
+    order: Sequence[ColumnElement[Any]],
+) -> list[Row[Any]]:
+    """The first `limit` rows and one more; of all states, the first of the first of each."""
+    risk, *name = order
+    query = query.where(*fits).order_by(risk.desc(), *name).limit(limit + 1)
+    if place is not None:
+        behind = tuple_(*name) > place.name
+        # The first half is what an index understands.
+        query = query.where(risk <= place.risk, or_(risk < place.risk, behind))
+    states = _STATES if state == "all" else (state,)
+    of = query.selected_columns["state"]
+    found = [row for each in states for row in connection.execute(query.where(of == each))]
+    found.sort(key=lambda row: (-row.risk, *(row._mapping[column] for column in name)))
+    return found[: limit + 1]
+
+
+def _narrowed(filters: Filters, columns: Any) -> list[ColumnElement[bool]]:
+    """What groups and patterns have both."""
+    fits: list[ColumnElement[bool]] = []
+    if filters.environments is not None:
+        fits.append(columns.environment.in_(sorted(filters.environments)))
+    if filters.environment is not None:
+        fits.append(columns.environment == filters.environment)
+    if filters.detectors is not None:
+        fits.append(columns.detector.in_(sorted(filters.detectors)))
+    if filters.pattern is not None:
+        fits.append(columns.pattern == filters.pattern)
+    return fits
+
+
+def _within(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
+    """What groups alone have: days and entities."""
+    fits: list[ColumnElement[bool]] = []
+    if filters.first_day is not None:
+        fits.append(_G.day >= filters.first_day)
+    if filters.last_day is not None:
+        fits.append(_G.day <= filters.last_day)
+    if filters.entity:
+        # Cut where subjects are cut.
+        fits.append(_begins(connection, filters.entity.lower()[:MOST_SHOWN]))
+    return fits
+
+
+def _begins(connection: Connection, wanted: str) -> ColumnElement[bool]:
+    """Whether a subject begins so: few by the index of subjects, many in the order of risk."""
+    between = and_(_G.subject >= wanted, _G.subject < wanted + "\U0010ffff")
+    ids = connection.execute(select(_G.group_id).where(between).limit(_FEW + 1)).scalars().all()
+    if len(ids) <= _FEW:
+        return _G.group_id.in_(ids)
+    return func.substr(_G.subject, 1, len(wanted)) == wanted
+
+
+def _with_groups(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
+    within = _within(connection, filters)
+    if not within:
+        return []
+    mine = and_(_G.environment == _P.environment, _G.pattern == _P.pattern, _G.state == _P.state)
+    return [exists().where(mine, *within)]
+
+
+def _behind(connection: Connection, mine: Select[Any], alert_id: str) -> ColumnElement[bool]:
+    query = mine.with_only_columns(CALIBRATED.label("calibrated"), _A.score)
+    row = connection.execute(query.where(_A.alert_id == alert_id)).first()
+    if row is None:
+        raise InputError(f"after={alert_id}: no such alert in the group; begin again without it")
+    says = CALIBRATED
+    return or_(
+        says < row[0],
+        and_(says == row[0], _A.score < row[1]),
+        and_(says == row[0], _A.score == row[1], _A.alert_id > alert_id),
+    )
+
+
+def _cases(connection: Connection, rows: Sequence[Row[Any]]) -> list[Case]:
+    looks = _patterns_of(connection, {(row.environment, row.pattern) for row in rows})
+    tops = select(schema.alerts).where(_A.alert_id.in_([row.top_alert for row in rows]))
+    alerts = {alert.alert_id: alert for alert in stored_alerts(connection, tops)}
+    return [_case(row, looks[row.environment, row.pattern], alerts[row.top_alert]) for row in rows]
+
+
+def _patterns_of(
+    connection: Connection, keys: set[tuple[str, str]]
+) -> Mapping[tuple[str, str], Row[Any]]:
+    query = select(schema.patterns).where(tuple_(_P.environment, _P.pattern).in_(sorted(keys)))
+    return {(row.environment, row.pattern): row for row in connection.execute(query)}
+
+
+def _case(row: Row[Any], look: Row[Any], top: Alert) -> Case:
+    columns = dict(row._mapping)
+    calibrated, weight, detectors = (
+        columns.pop(name) for name in ("calibrated", "weight", "detectors")
+    )
+    made = Risk(
+        calibrated,
+        weight,
+        size(row.open + row.judged + row.allowed),
+        corroboration(detectors),
+        look.standing,
+        detectors,
+    )
+    for name in ("top_alert", "base", "subject"):
+        del columns[name]
+    columns["events"] = columns["events"] if columns.pop("counted") else None
+    return Case(**columns, title=look.title, made=made, top=top)
+
+
+def _looks(connection: Connection, rows: Sequence[Row[Any]]) -> list[Look]:
+    keys = [(row.environment, row.pattern) for row in rows]
+    query = _ENDS.where(tuple_(_P.environment, _P.pattern).in_(keys))
+    ends = {(row.environment, row.pattern): row for row in connection.execute(query)}
+    tops = select(schema.groups).where(_G.group_id.in_([row.top for row in ends.values()]))
+    cases = {case.group_id: case for case in _cases(connection, connection.execute(tops).all())}
+    return [
+        _look(row, ends[key], cases[ends[key].top]) for row, key in zip(rows, keys, strict=True)
+    ]
+
+
+_MINE = and_(_G.environment == _P.environment, _G.pattern == _P.pattern)
+_WORST = select(_G.group_id).where(_MINE, _G.state == _P.state)
+_DAYS = select(_G.day).where(_MINE).limit(1)
+# Each for itself: an index has the least and the greatest at its ends.
+_ENDS: Select[*tuple[Any, ...]] = select(
+    _P.environment,
+    _P.pattern,
+    _WORST.order_by(_G.risk.desc(), _G.group_id).limit(1).scalar_subquery().label("top"),
+    _DAYS.order_by(_G.day).scalar_subquery().label("first_day"),
+    _DAYS.order_by(_G.day.desc()).scalar_subquery().label("last_day"),
+)
+
+
+def _look(row: Row[Any], ends: Row[Any], top: Case) -> Look:
+    columns = dict(row._mapping)
+    for name in ("judged_groups", "standing"):
+        del columns[name]
+    columns["events"] = columns["events"] if columns.pop("counted") else None
+    return Look(**columns, first_day=ends.first_day, last_day=ends.last_day, top=top)
