@@ -6,6 +6,7 @@ answers only with tokens, and TLS is the business of a proxy in front of it.
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -13,8 +14,9 @@ import uvicorn
 from triage.access import LOOPBACK, Tokens
 from triage.app import triage_app
 from triage.cases import CaseStore
+from triage.definitions import definitions
 from triage.desk import Desk
-from whetstone.errors import InputError, WhetstoneError
+from whetstone.errors import CatalogError, InputError, WhetstoneError
 from whetstone.settings import settings
 
 _MOST_CONNECTIONS = 200
@@ -24,16 +26,21 @@ def serve(host: str, port: int, tokens_file: Path | None) -> None:
     """Answer until told to stop.
 
     Raises:
-        InputError: the token file is wrong, or there is none and others could reach the server.
+        InputError: the token file is wrong, or others could reach the server and nobody could say
+            who they are.
     """
-    if tokens_file is None and host not in LOOPBACK:
-        raise InputError(
-            f"WHETSTONE_TRIAGE_HOST={host} is reached from elsewhere: set WHETSTONE_TRIAGE_TOKENS"
-            " to a file with a line `ENVIRONMENT TOKEN` for each scorer"
-        )
     tokens = None if tokens_file is None else Tokens.read(tokens_file)
     settings().home.mkdir(parents=True, exist_ok=True)
-    app = triage_app(Desk(CaseStore(settings().case_store), settings()), tokens)
+    app = triage_app(Desk(CaseStore(settings().case_store), settings()), tokens, host in LOOPBACK)
+    if tokens is None and host not in LOOPBACK and not app.state.entrance.takes_logins():
+        raise InputError(
+            f"WHETSTONE_TRIAGE_HOST={host} is reached from elsewhere: make the first user with"
+            " `whetstone users add NAME --role admin`, or set WHETSTONE_TRIAGE_TOKENS"
+            " to a file with a line `ENVIRONMENT TOKEN` for each scorer"
+        )
+    # The first page would wait for it; what is wrong with the catalog the pages say themselves.
+    with suppress(CatalogError):
+        definitions(settings())
     uvicorn.run(
         app,
         host=host,

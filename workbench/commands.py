@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from triage import CaseStore, VerdictValue
+from triage import CaseStore
 from triage.records import State
 from triage.report_links import links_of
 from whetstone import console
@@ -19,13 +19,24 @@ from whetstone.cli_options import AsJson, Day, day_of
 from whetstone.errors import InputError, StorageError
 from whetstone.reports import Reports
 from whetstone.settings import settings
-from workbench import explaining, golden_commands, lake, overview, privacy, retraining, trust
+from workbench import (
+    access,
+    explaining,
+    golden_commands,
+    lake,
+    overview,
+    privacy,
+    retraining,
+    trust,
+    verdict_commands,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the platform's commands."""
-    own = (alerts, verdict, evaluate, rollback, status, demo, up)
-    for command in (*own, *explaining.COMMANDS, *overview.COMMANDS, *retraining.COMMANDS):
+    own = (alerts, evaluate, rollback, status, demo, up, access.audit)
+    rooms = (verdict_commands, explaining, overview, retraining)
+    for command in (*own, *(each for room in rooms for each in room.COMMANDS)):
         app.command()(_telling_of_databases(command))
     privacy_app = typer.Typer(help="Personal data: keys, audit, erasure.", no_args_is_help=True)
     for command in privacy.COMMANDS:
@@ -42,6 +53,14 @@ def register(app: typer.Typer) -> None:
     for command in lake.COMMANDS:
         lake_app.command()(_telling_of_databases(command))
     app.add_typer(lake_app, name="lake")
+    users_app = typer.Typer(help="Who logs in, and what they may.", no_args_is_help=True)
+    for name, command in access.USERS.items():
+        users_app.command(name)(_telling_of_databases(command))
+    app.add_typer(users_app, name="users")
+    tokens_app = typer.Typer(help="Tokens of programs.", no_args_is_help=True)
+    for name, command in access.TOKENS.items():
+        tokens_app.command(name)(_telling_of_databases(command))
+    app.add_typer(tokens_app, name="tokens")
 
 
 def alerts(
@@ -87,40 +106,6 @@ def alerts(
     for report in dict.fromkeys(row["report"] for row in rows if row["report"]):
         console.show(f"drift of the day: {report}")
     console.show(f"{len(rows)} shown; {counts.open} are open, {counts.judged} judged")
-
-
-def verdict(
-    alert: Annotated[str, typer.Argument(help="Alert id, or its beginning.")],
-    value: Annotated[
-        str, typer.Argument(help="true_positive, false_positive, benign_expected or unsure.")
-    ],
-    by: Annotated[str, typer.Option(help="Who judges.")],
-    note: Annotated[str, typer.Option(help="Why.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Say what an alert was; the detector learns from it.
-
-    Example: `whetstone verdict 3fa9c1 false_positive --by ada`
-    """
-    with _cases() as cases:
-        judged = cases.alert(alert)
-        given = cases.give_verdict(judged.alert_id, _verdict_value(value), by, note)
-    result = {
-        "verdict": given.verdict_id,
-        "alert": judged.alert_id,
-        "detector": judged.detector,
-        "environment": judged.environment,
-        "unit": judged.unit,
-        "value": str(given.value),
-        "by": given.by,
-    }
-    if as_json:
-        console.show_json(result)
-    else:
-        console.show(
-            f"{given.value} by {given.by} on {judged.detector} {judged.unit} in"
-            f" {judged.environment}: kept. `whetstone status` shows what it changes."
-        )
 
 
 def evaluate(
@@ -274,14 +259,6 @@ def _state(text: str) -> State | None:
     if text not in (*states, "all"):
         raise InputError(f"--state {text}: write {', '.join(states)} or all")
     return None if text == "all" else text  # pyright: ignore[reportReturnType]
-
-
-def _verdict_value(text: str) -> VerdictValue:
-    try:
-        return VerdictValue(text)
-    except ValueError as error:
-        values = ", ".join(VerdictValue)
-        raise InputError(f"{text!r} is no verdict; write {values}") from error
 
 
 def _interval(result: dict[str, Any], name: str) -> str:

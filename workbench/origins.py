@@ -6,6 +6,7 @@ from pathlib import Path
 
 from resources.roots import detectors_of
 from triage import CaseStore
+from triage.judging.judgements import Judgements
 from whetstone.catalog import Catalog
 from whetstone.contributions import accepted_contributions
 from whetstone.quarantine import history
@@ -78,9 +79,12 @@ def _contributed(root: Path, dataset: str) -> Iterator[tuple[datetime, str]]:
 
 
 def _verdicts(cases: CaseStore, detector: str) -> Iterator[tuple[datetime, str]]:
-    for verdict in cases.verdicts(detector):
-        at = verdict.at.replace(tzinfo=UTC)
-        yield at, f"{verdict.value} by {verdict.by} on alert {verdict.alert_id} of {detector}"
+    for verdict in Judgements(cases.database).of_detector(detector):
+        text = f"{verdict.value} by {verdict.by} on alert {verdict.alert_id} of {detector}"
+        yield verdict.at.replace(tzinfo=UTC), text
+        if verdict.retracted is not None:
+            taken = f"{verdict.retracted_by} took back: {text}"
+            yield verdict.retracted.replace(tzinfo=UTC), taken
 
 
 def _triggers(cases: CaseStore, detector: str) -> Iterator[tuple[datetime, str]]:

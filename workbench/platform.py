@@ -2,7 +2,7 @@
 
     code server ---- Dagster webserver (3000)
          \\---------- Dagster daemon
-    Evidently dashboards (8000)      report files (3001)      alerts of scorers (8080)
+    the analysts' desk (8080)      Evidently dashboards (8000)      report files (3001)
 
 `up` prepares the state directory, starts these processes, prints where they answer, reloads the
 definitions when somebody edits the catalog, restarts what dies, and ends everything on Ctrl-C.
@@ -133,6 +133,7 @@ def _ready_block(platform: Platform, seconds: float) -> list[str]:
     ports = platform.ports
     return [
         f"  Whetstone is ready after {seconds:.0f} s",
+        f"    the analysts' desk      http://{_triage_host(platform)}:{ports.triage}",
         f"    assets, runs, sensors   http://{HOST}:{ports.dagster}",
         f"    drift and quality       http://{HOST}:{ports.dashboards}",
         f"    report files            http://{HOST}:{ports.reports}",

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from triage import Alert, CaseStore
+from triage import CaseStore
+from triage.evidence.identity import Inquiry, look_behind
 from triage.outbox import Outbox
 from whetstone import console
 from whetstone.audit import AuditLog
@@ -18,7 +19,7 @@ from whetstone.catalog import Catalog, load_catalog
 from whetstone.catalog.catalog_pb2 import Source
 from whetstone.cli_options import AsJson
 from whetstone.contributions import Contribution, accepted_contributions
-from whetstone.errors import InputError, NotReadyError
+from whetstone.errors import InputError
 from whetstone.lake import Lake
 from whetstone.landing import landed_days, landed_files
 from whetstone.privacy import KeyStore
@@ -32,7 +33,6 @@ from whetstone.privacy.erasure import (
     subject_of,
 )
 from whetstone.privacy.protection import period_of, policies
-from whetstone.privacy.reidentify import Occurrence, key_ids_of, originals
 from whetstone.privacy.scan import scan as scan_lake
 from whetstone.privacy.treatment import Pseudonyms
 from whetstone.settings import settings
@@ -78,23 +78,10 @@ def reidentify(
 
     Example: `whetstone privacy reidentify 3fa9c1 --why "incident 4711"`
     """
-    catalog = load_catalog(settings().catalog)
     with closing(CaseStore(settings().case_store)) as cases:
         found = cases.alert(alert)
-    source = catalog.source(found.source)
-    keys = _keys()
-    seen = _occurrence(found)
-    key_ids = key_ids_of(Lake(settings().lake), source, seen, keys)
-    known = originals(source, seen, key_ids, keys)
-    behind = [original for original in known if original.value is not None]
-    details = {"alert": found.alert_id, "environment": found.environment, "key_ids": key_ids}
-    # On disk before anything is shown; who asked in vain is kept, too.
-    _audit(who, "reidentify", why, details | {"revealed": [o.field for o in behind]})
-    if not behind:
-        raise NotReadyError(
-            f"nothing of alert {found.alert_id} can be traced back: it bears no pseudonyms of"
-            f" {found.environment}, or their keys have been dropped"
-        )
+    inquiry = Inquiry(_name(who), why)
+    known = look_behind(found, inquiry, load_catalog(settings().catalog), settings())
     rows = [asdict(original) for original in known]
     if as_json:
         console.show_json({"alert": found.alert_id, "entity": rows})
@@ -291,11 +278,6 @@ def _names_of(environment: str, subject: Subject) -> set[str]:
     return {subject.value, *(Pseudonyms(key).of(subject.kind, subject.value) for key in held)}
 
 
-def _occurrence(alert: Alert) -> Occurrence:
-    entity = {name: str(value) for name, value in alert.entity.items()}
-    return Occurrence(alert.environment, entity, alert.unit_start, alert.event_timestamp)
-
-
 def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
@@ -304,10 +286,12 @@ def _day(text: str) -> str:
 
 
 def _audit(who: str, what: str, why: str, details: dict[str, Any]) -> None:
+    AuditLog(settings().privacy_audit).append(_name(who), what, why, details)
+
+
+def _name(who: str) -> str:
     account = getpass.getuser()
-    AuditLog(settings().privacy_audit).append(
-        f"{who} ({account})" if who.strip() else account, what, why, details
-    )
+    return f"{who} ({account})" if who.strip() else account
 
 
 def _keys() -> KeyStore:

@@ -98,3 +98,14 @@ def test_processes_that_write_at_the_same_moment_make_one_chain(log: AuditLog) -
     read = log.read()
     assert (len(read.entries), read.problems) == (60, [])
     assert [e.details["number"] for e in read.entries if e.who == "bo"] == list(range(20))
+
+
+def test_long_entries_and_what_a_crash_left_of_one_break_no_chain(log: AuditLog) -> None:
+    for length in (1, 65_500, 65_536, 300_000, 1):
+        log.append("ada", "reidentify", "x" * length, {})
+    with log._path.open("ab") as file:
+        file.write(b'{"at": "' + b"y" * 200_000)
+    log.append("ada", "reidentify", "after the crash", {})
+    read = log.read()
+    assert read.problems == []
+    assert [len(entry.why) for entry in read.entries] == [1, 65_500, 65_536, 300_000, 1, 15]

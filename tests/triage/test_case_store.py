@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +16,8 @@ NOON = datetime.fromisoformat("2026-03-02T12:00:00")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[CaseStore]:
-    store = CaseStore(f"sqlite:///{tmp_path}/new/cases.db")
+def store(case_store_url: str) -> Iterator[CaseStore]:
+    store = CaseStore(case_store_url)
     yield store
     store.close()
 

@@ -1,13 +1,19 @@
 """The case store against a model of plain dicts, under any order of events."""
 
-import tempfile
+import itertools
 from datetime import date, datetime
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
+from tests.triage.postgres import emptied
 from triage import Alert, CaseStore, VerdictValue
 from whetstone.errors import InputError
 
@@ -25,16 +31,15 @@ def alert_id(place: tuple[str, date, int]) -> str:
 
 
 class CaseStoreModel(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         super().__init__()
-        self.directory = tempfile.TemporaryDirectory()
-        self.store = CaseStore(f"sqlite:///{Path(self.directory.name) / 'cases.db'}")
+        self.url = url
+        self.store = CaseStore(url)
         self.firing: dict[str, bool] = {}
         self.history: list[tuple[str, str, str, str]] = []
 
     def teardown(self) -> None:
         self.store.close()
-        self.directory.cleanup()
 
     @rule(
         detector=st.sampled_from(DETECTORS),
@@ -99,7 +104,7 @@ class CaseStoreModel(RuleBasedStateMachine):
     @rule()
     def the_process_restarts(self) -> None:
         self.store.close()
-        self.store = CaseStore(f"sqlite:///{Path(self.directory.name) / 'cases.db'}")
+        self.store = CaseStore(self.url)
 
     @invariant()
     def history_and_states_are_those_of_the_model(self) -> None:
@@ -130,9 +135,19 @@ class CaseStoreModel(RuleBasedStateMachine):
                 assert decision.value in values.split("/")
 
 
-TestCaseStoreModel = CaseStoreModel.TestCase
-TestCaseStoreModel.settings = settings(
-    max_examples=25,
-    stateful_step_count=25,
-    suppress_health_check=[HealthCheck.too_slow],
+AS_LONG = settings(
+    max_examples=25, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow]
 )
+# What is to be found here is where the databases differ, not what any order of events does.
+SHORTER = settings(AS_LONG, max_examples=3, stateful_step_count=15)
+
+
+def test_on_sqlite(tmp_path: Path) -> None:
+    names = itertools.count()
+    run_state_machine_as_test(
+        lambda: CaseStoreModel(f"sqlite:///{tmp_path}/{next(names)}.db"), settings=AS_LONG
+    )
+
+
+def test_on_postgres(postgres_url: str) -> None:
+    run_state_machine_as_test(lambda: CaseStoreModel(emptied(postgres_url)), settings=SHORTER)

@@ -45,8 +45,8 @@ def judge(url: str, by: str, count: int, start: Barrier) -> None:
             store.replace_alerts(DAY, "brute", alerts(count))
 
 
-def test_four_processes_that_write_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/cases.db"
+def test_four_processes_that_write_at_once_lose_and_double_nothing(case_store_url: str) -> None:
+    url = case_store_url
     store = CaseStore(url)
     store.replace_alerts(DAY, "brute", alerts(40))
     start = SPAWN.Barrier(4)
@@ -88,8 +88,8 @@ while True:
 """
 
 
-def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/cases.db"
+def test_what_was_acknowledged_survives_kill_9(case_store_url: str) -> None:
+    url = case_store_url
     store = CaseStore(url)
     store.replace_alerts(DAY, "brute", alerts(1))
     acknowledged: list[str] = []

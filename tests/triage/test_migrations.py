@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from tests.triage.scorer_records import DAY, of_batch
 from triage import CaseStore
@@ -46,8 +47,8 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/cases.db"
 
 
-def test_the_revisions_make_the_tables_that_the_code_speaks_of(url: str) -> None:
-    database = Database(url)
+def test_the_revisions_make_the_tables_that_the_code_speaks_of(new_store_url: str) -> None:
+    database = Database(new_store_url)
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         newest = ScriptDirectory.from_config(configuration(connection)).get_current_head()
@@ -76,9 +77,11 @@ def test_a_store_of_before_revisions_goes_on_with_all_that_it_holds(
     database.close()
 
 
-def test_processes_that_begin_at_once_make_the_tables_once(url: str) -> None:
+def test_processes_that_begin_at_once_make_the_tables_once(new_store_url: str) -> None:
     begun: list[Database] = []
-    threads = [threading.Thread(target=lambda: begun.append(Database(url))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: begun.append(Database(new_store_url))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -88,9 +91,8 @@ def test_processes_that_begin_at_once_make_the_tables_once(url: str) -> None:
         database.close()
 
 
-def test_a_store_that_a_later_release_has_used_is_left_alone(url: str, tmp_path: Path) -> None:
-    Database(url).close()
-    with closing(sqlite3.connect(tmp_path / "cases.db")) as later, later:
-        later.execute("UPDATE alembic_version SET version_num = '9999'")
+def test_a_store_that_a_later_release_has_used_is_left_alone(new_store_url: str) -> None:
+    with closing(Database(new_store_url)) as later, later.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(InputError, match="a later release has used it"):
-        Database(url)
+        Database(new_store_url)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from tests.triage.scorer_records import DAY, NOON, a_notice, a_record, checked, of_batch
 from triage import CaseStore, scorers
@@ -22,8 +23,8 @@ from whetstone.errors import InputError
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[CaseStore]:
-    store = CaseStore(f"sqlite:///{tmp_path}/cases.db")
+def store(case_store_url: str) -> Iterator[CaseStore]:
+    store = CaseStore(case_store_url)
     yield store
     store.close()
 
@@ -282,10 +283,12 @@ def test_scorers_are_known_by_environment_and_name_as_last_heard_of(store: CaseS
     assert heard == [("berlin", "box1", {"events": 3}), ("berlin", "box2", {"events": 2})]
 
 
-def test_canaries_and_notices_are_not_kept_for_ever(store: CaseStore, tmp_path: Path) -> None:
+def test_canaries_and_notices_are_not_kept_for_ever(store: CaseStore) -> None:
     store.take_records(checked(a_record(), a_record("cc", canary=True), a_notice()))
-    with closing(sqlite3.connect(tmp_path / "cases.db")) as database, database:
-        database.execute("UPDATE scorer_records SET received = '2020-01-01 00:00:00.000000'")
+    with store.database.writing() as connection:
+        connection.execute(
+            text("UPDATE scorer_records SET received = '2020-01-01 00:00:00.000000'")
+        )
     store.hear("berlin", "box1", {})
     assert store.record_counts() == {"champion": 1, "challenger": 0, "canary": 0, "notice": 0}
 

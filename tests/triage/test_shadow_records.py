@@ -11,8 +11,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def cases(tmp_path):
-    store = CaseStore(f"sqlite:///{tmp_path}/cases.db")
+def cases(case_store_url):
+    store = CaseStore(case_store_url)
     yield store
     store.close()
 

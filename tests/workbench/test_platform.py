@@ -25,6 +25,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatfor
         yield platform
 
 
+@pytest.fixture(scope="module")
+def not_loading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """One whose definitions cannot be imported: nothing else is different."""
+    broken = "import no_such_module"
+    with starting_platform(tmp_path_factory.mktemp("not-loading"), tiny=broken) as platform:
+        platform.wait_for("Whetstone is ready")
+        yield platform
+
+
 def never_started(directory: Path) -> Platform:
     """A platform whose start must be refused before it prepares anything."""
 
@@ -123,35 +132,42 @@ def test_a_taken_port_is_named_with_its_process_before_anything_starts(tmp_path:
     assert "WHETSTONE_DASHBOARDS_PORT" in str(refused.value)
 
 
-@pytest.mark.parametrize("moment", ["Whetstone is ready", "starting on"])
-def test_ctrl_c_ends_every_process_and_is_no_error(tmp_path: Path, moment: str) -> None:
+def interrupt(platform: RunningPlatform) -> None:
+    """Ctrl-C, as in a terminal: it ends every process and is no error."""
+    platform.process.send_signal(signal.SIGINT)
+
+    assert platform.process.wait(PATIENCE) == 0
+    platform.wait_for("stopped")
+    assert processes_on(platform.directory) == []
+
+
+def test_ctrl_c_ends_every_process_while_they_start(tmp_path: Path) -> None:
     with starting_platform(tmp_path) as platform:
-        platform.wait_for(moment)
-
-        platform.process.send_signal(signal.SIGINT)
-
-        assert platform.process.wait(PATIENCE) == 0
-        platform.wait_for("stopped")
-        assert processes_on(tmp_path) == []
+        platform.wait_for("starting on")
+        interrupt(platform)
 
 
-def test_definitions_that_do_not_load_are_said_so_at_the_start(tmp_path: Path) -> None:
-    with starting_platform(tmp_path, tiny="import no_such_module") as platform:
-        platform.wait_for("Whetstone is ready")
+# The last test of this platform: it ends it.
+def test_ctrl_c_ends_every_process_of_a_running_platform(running: RunningPlatform) -> None:
+    assert len(running.processes()) >= 6
+    interrupt(running)
 
-        assert "No module named 'no_such_module'" in platform.wait_for("definitions do not load")
+
+def test_definitions_that_do_not_load_are_said_so_at_the_start(
+    not_loading: RunningPlatform,
+) -> None:
+    assert "No module named 'no_such_module'" in not_loading.wait_for("definitions do not load")
 
 
-def test_a_killed_supervisor_leaves_no_orphans(tmp_path: Path) -> None:
-    with starting_platform(tmp_path) as platform:
-        platform.wait_for("Whetstone is ready")
-        processes = platform.processes()
+# The last test of this platform: it ends it.
+def test_a_killed_supervisor_leaves_no_orphans(not_loading: RunningPlatform) -> None:
+    processes = not_loading.processes()
 
-        platform.process.kill()
+    not_loading.process.kill()
 
-        assert len(processes) >= 6
-        psutil.wait_procs(processes, timeout=15)
-        assert processes_on(tmp_path) == []
+    assert len(processes) >= 6
+    psutil.wait_procs(processes, timeout=15)
+    assert processes_on(not_loading.directory) == []
 
 
 def processes_on(directory: Path) -> list[list[str]]:

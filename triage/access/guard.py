@@ -1,137 +1,97 @@
 """Who may speak to the platform's HTTP server, checked before a request is read.
 
-Without tokens only this machine is served, and only under a name of this machine, so that a page
-in somebody's browser cannot reach it by a name of its own (DNS rebinding). With tokens every
-request but `/health` bears one: `Authorization: Bearer TOKEN` (RFC 6750).
+Without any login only this machine is served, and only under a name of this machine, so that a
+page in somebody's browser cannot reach it by a name of its own (DNS rebinding). Else every request
+but a few says who sent it: with a session's cookie, or `Authorization: Bearer TOKEN` (RFC 6750).
 """
 
-import asyncio
-import hashlib
-import hmac
-import stat
-from collections.abc import Mapping
+import math
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from triage.access.principal import LOCAL, Principal, scorer_of
-from whetstone.errors import InputError
+from triage.access.bodies import limited
+from triage.access.entrance import Asking, Entrance
+from triage.access.headers import STATIC_PATH, harden
+from triage.access.principal import LOCAL
+from triage.access.secret_words import new_secret
 
-SHORTEST_TOKEN = 20
-MOST_BODY_BYTES = 8 << 20
-BODY_SECONDS = 60.0
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_OPEN_PATHS = frozenset({"/health"})
-_HEADERS = (
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-)
-
-
-class Tokens:
-    """Tokens and the environment each speaks for.
-
-    Args:
-        environments: token -> environment, `*` for all.
-    """
-
-    def __init__(self, environments: Mapping[str, str]) -> None:
-        # Hashes of one length: a comparison tells nothing about the beginning of a token.
-        self._hashes = [(_hash(token), name) for token, name in environments.items()]
-
-    @staticmethod
-    def read(path: Path) -> "Tokens":
-        """Tokens from a file with a line `ENVIRONMENT TOKEN` each; `*` speaks for all of them.
-
-        Raises:
-            InputError: the file cannot be read, others may read it, or a line is wrong.
-        """
-        try:
-            mode, text = path.stat().st_mode, path.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"token file {path}: {error}; write `ENVIRONMENT TOKEN` a line") from (
-                error
-            )
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise InputError(f"token file {path}: others may read it; run chmod 600 {path}")
-        tokens: dict[str, str] = {}
-        for number, line in enumerate(text.splitlines(), 1):
-            words = line.split()
-            if not words or words[0].startswith("#"):
-                continue
-            if len(words) != 2 or len(words[1]) < SHORTEST_TOKEN:
-                raise InputError(
-                    f"token file {path}:{number}: write an environment (or *), a space and a token"
-                    f" of {SHORTEST_TOKEN} characters or more, as `openssl rand -hex 32` prints"
-                )
-            tokens[words[1]] = words[0]
-        if not tokens:
-            raise InputError(f"token file {path} has no token; write `ENVIRONMENT TOKEN` a line")
-        return Tokens(tokens)
-
-    def environment(self, token: str) -> str | None:
-        """The environment that a token speaks for; None if it is no token."""
-        given, found = _hash(token), None
-        for known, environment in self._hashes:
-            if hmac.compare_digest(given, known):
-                found = environment
-        return found
+_OPEN_PATHS = frozenset({"/health", "/login", "/login/provider", "/login/callback"})
+_OF_PROGRAMS = ("/api/", "/openapi.json", "/health", STATIC_PATH)
 
 
 class Guard:
     """ASGI middleware: lets pass who may speak and what is not too much.
 
-    `scope["state"]["principal"]` says who asks and what that one may do.
+    In `scope["state"]`: `principal` (None: nobody, at the login), `session` (its secret, None:
+    there is none), `visitor` (of the browser), `csrf` (the token of pages), `bears_token` and
+    `public_url`.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Tokens | None) -> None:
+    def __init__(self, app: ASGIApp, entrance: Entrance) -> None:
         self._app = app
-        self._tokens = tokens
+        self._entrance = entrance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer why not."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        cookies = cookie_parser(headers.get("cookie", ""))
+        visitor = cookies.get(self._entrance.visitor_cookie, "")
+        made = "" if visitor or scope["path"].startswith(_OF_PROGRAMS) else new_secret()
 
         async def hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
+                answer = MutableHeaders(scope=message)
+                harden(answer, scope["path"], self._entrance.https)
+                if made:
+                    answer.append("set-cookie", self._visitor(made))
             await send(message)
 
-        headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers) or _unreadable(headers)
+        refusal = _unreadable(headers)
+        if refusal is None and not scope["path"].startswith(STATIC_PATH):
+            try:
+                asking = await run_in_threadpool(self._entrance.who, headers, cookies)
+            except DBAPIError as error:
+                await unavailable(error)(scope, receive, hardened)
+                return
+            refusal = self._refusal(scope, headers, asking)
+            scope.setdefault("state", {}).update(
+                principal=asking.principal,
+                session=asking.session,
+                csrf=self._entrance.csrf(asking.session or visitor or made),
+                visitor=visitor or made,
+                bears_token=asking.bears_token,
+                public_url=self._entrance.public_url,
+            )
         if refusal is not None:
             await refusal(scope, receive, hardened)
         else:
-            await self._app(scope, _limited(receive), hardened)
+            await self._app(scope, limited(receive, scope["path"]), hardened)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
-        principal: Principal | None = LOCAL
-        if self._tokens is None:
-            host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
-            if host.strip("[]") not in LOOPBACK:
-                return refused(
-                    HTTPStatus.FORBIDDEN,
-                    "without tokens only this machine is served, under 127.0.0.1 or localhost;"
-                    " set WHETSTONE_TRIAGE_TOKENS to a file of tokens",
-                )
-        elif scope["path"] not in _OPEN_PATHS:
-            kind, _, token = headers.get("authorization", "").partition(" ")
-            environment = self._tokens.environment(token.strip())
-            if kind.lower() != "bearer" or environment is None:
-                response = refused(HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer TOKEN")
-                response.headers["www-authenticate"] = "Bearer"
-                return response
-            principal = scorer_of(environment)
-        scope.setdefault("state", {})["principal"] = principal
-        return None
+    def _refusal(self, scope: Scope, headers: Headers, asking: Asking) -> Response | None:
+        path = scope["path"]
+        if asking.principal is None:
+            is_open = path in _OPEN_PATHS and not asking.is_foreign_host
+            return None if is_open else _unknown(scope, headers, asking)
+        if asking.principal is LOCAL or not path.startswith("/api/"):
+            return None
+        address = (scope.get("client") or ("",))[0]
+        waits = self._entrance.rates.take(f"{asking.principal.name} {address}")
+        return too_often(waits) if waits else None
+
+    def _visitor(self, secret: str) -> str:
+        secure = "; Secure" if self._entrance.https else ""
+        return f"{self._entrance.visitor_cookie}={secret}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
 def refused(status: int, error: str, **more: Any) -> JSONResponse:
@@ -139,37 +99,40 @@ def refused(status: int, error: str, **more: Any) -> JSONResponse:
     return JSONResponse({"error": error, **more}, status)
 
 
+def too_often(seconds: float) -> JSONResponse:
+    """The answer to whoever asks too often: when to try again (RFC 6585)."""
+    response = refused(HTTPStatus.TOO_MANY_REQUESTS, f"too many requests: wait {seconds:.0f} s")
+    response.headers["retry-after"] = str(math.ceil(seconds))
+    return response
+
+
+def unavailable(error: DBAPIError) -> JSONResponse:
+    """The answer while the case store cannot be used."""
+    response = refused(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"the case store cannot be used: {error.orig}; send it again later",
+    )
+    response.headers["retry-after"] = "5"
+    return response
+
+
+def _unknown(scope: Scope, headers: Headers, asking: Asking) -> Response:
+    """The way to the login for a browser, the reason for a program."""
+    path = scope["path"]
+    if path.startswith(_OF_PROGRAMS) or asking.bears_token or asking.is_foreign_host:
+        if asking.is_foreign_host:
+            return refused(HTTPStatus.FORBIDDEN, asking.why)
+        response = refused(HTTPStatus.UNAUTHORIZED, asking.why)
+        response.headers["www-authenticate"] = "Bearer"
+        return response
+    if headers.get("hx-request") == "true":
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"hx-redirect": "/login"})
+    back = path if scope["method"] in ("GET", "HEAD") else "/"
+    place = f"/login?back={quote(back, safe='/')}"
+    return Response(status_code=HTTPStatus.SEE_OTHER, headers={"location": place})
+
+
 def _unreadable(headers: Headers) -> JSONResponse | None:
     if headers.get("content-encoding", "identity") != "identity":
         return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body uncompressed")
     return None
-
-
-def _limited(receive: Receive) -> Receive:
-    """`receive` for a body of bounded size that must come in bounded time."""
-    size, complete = 0, False
-    deadline = asyncio.get_running_loop().time() + BODY_SECONDS
-
-    async def limited() -> Message:
-        nonlocal size, complete
-        if complete:
-            return await receive()
-        try:
-            async with asyncio.timeout_at(deadline):
-                message = await receive()
-        except TimeoutError:
-            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body came too slowly") from None
-        size += len(message.get("body", b""))
-        complete = not message.get("more_body", False)
-        if size > MOST_BODY_BYTES:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _LARGE)
-        return message
-
-    return limited
-
-
-_LARGE = f"the body is larger than {MOST_BODY_BYTES} bytes: send fewer records at once"
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

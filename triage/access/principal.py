@@ -30,7 +30,7 @@ class Permission(StrEnum):
     IDEA = "idea"
     """Try feature ideas."""
     APPROVE = "approve"
-    """Put allow rules into force, prolong and end them."""
+    """Put allow rules into force and prolong them; whoever judges may end them."""
     MANAGE = "manage"
     """People, tokens, webhooks."""
     AUDIT = "audit"
@@ -106,7 +106,9 @@ def needs(permission: Permission) -> Callable[[Request], Principal]:
     """
 
     def principal(request: Request) -> Principal:
-        found = cast("Principal", request.state.principal)
+        found = cast("Principal | None", request.state.principal)
+        if found is None:
+            raise HTTPException(HTTPStatus.UNAUTHORIZED, "log in")
         if not found.may(permission):
             raise HTTPException(HTTPStatus.FORBIDDEN, f"{found.name} may not {permission}")
         return found
