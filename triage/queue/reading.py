@@ -192,32 +192,48 @@ def _narrowed(filters: Filters, columns: Any) -> list[ColumnElement[bool]]:
 
 def _within(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
     """What groups alone have: days and entities."""
+    if not filters.entity:
+        return _days(filters)
+    few = _few(connection, filters)
+    begins = func.substr(_G.subject, 1, len(_wanted(filters))) == _wanted(filters)
+    return [*_days(filters), begins if few is None else _G.group_id.in_(few)]
+
+
+def _days(filters: Filters) -> list[ColumnElement[bool]]:
     fits: list[ColumnElement[bool]] = []
+    # As an expression, so that SQLite looks for days within the order of risk; it would rather
+    # find a third of all groups by an index of days, and sort them.
+    day = func.coalesce(_G.day, _G.day)
     if filters.first_day is not None:
-        fits.append(_G.day >= filters.first_day)
+        fits.append(day >= filters.first_day)
     if filters.last_day is not None:
-        fits.append(_G.day <= filters.last_day)
-    if filters.entity:
-        # Cut where subjects are cut.
-        fits.append(_begins(connection, filters.entity.lower()[:MOST_SHOWN]))
+        fits.append(day <= filters.last_day)
     return fits
 
 
-def _begins(connection: Connection, wanted: str) -> ColumnElement[bool]:
-    """Whether a subject begins so: few by the index of subjects, many in the order of risk."""
-    between = and_(_G.subject >= wanted, _G.subject < wanted + "\U0010ffff")
+def _wanted(filters: Filters) -> str:
+    # Cut where subjects are cut.
+    return filters.entity.lower()[:MOST_SHOWN]
+
+
+def _few(connection: Connection, filters: Filters) -> Sequence[str] | None:
+    """The groups whose subject begins as is wanted, by the index of subjects; None: many."""
+    between = and_(_G.subject >= _wanted(filters), _G.subject < _wanted(filters) + "\U0010ffff")
     ids = connection.execute(select(_G.group_id).where(between).limit(_FEW + 1)).scalars().all()
-    if len(ids) <= _FEW:
-        return _G.group_id.in_(ids)
-    return func.substr(_G.subject, 1, len(wanted)) == wanted
+    return ids if len(ids) <= _FEW else None
 
 
 def _with_groups(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
+    """Patterns with a group, in the pattern's state, that fits."""
+    mine = (_G.environment, _G.pattern, _G.state)
+    pattern = (_P.environment, _P.pattern, _P.state)
+    few = _few(connection, filters) if filters.entity else None
+    if few is not None:
+        theirs = select(*mine).distinct().where(_G.group_id.in_(few), *_days(filters))
+        return [tuple_(*pattern).in_([tuple(row) for row in connection.execute(theirs)])]
     within = _within(connection, filters)
-    if not within:
-        return []
-    mine = and_(_G.environment == _P.environment, _G.pattern == _P.pattern, _G.state == _P.state)
-    return [exists().where(mine, *within)]
+    same = (own == of for own, of in zip(mine, pattern, strict=True))
+    return [exists().where(*same, *within)] if within else []
 
 
 def _behind(connection: Connection, mine: Select[Any], alert_id: str) -> ColumnElement[bool]:
