@@ -253,3 +253,12 @@ features { name: "spare"; data_type: "TEXT"; definition: "count(*)"; }
         ("8", "features[1].definition"),
         ("11", "features[2].data_type"),
     ]
+
+
+def test_the_same_text_elsewhere_is_read_for_itself(tmp_path: Path) -> None:
+    there, here = (load_catalog(write_catalog(tmp_path / name)).sources["web"] for name in "ab")
+    there.fields[0].definition = "changed"
+    assert here.fields[0].definition != "changed"
+    assert load_catalog(tmp_path / "a").sources["web"] == here
+    wrong = {DETECTOR: ('"errors"', '"faults"')}
+    assert problems_of(tmp_path / "c", wrong) == problems_of(tmp_path / "d", wrong) != []

@@ -152,12 +152,14 @@ def test_what_spark_cannot_run_is_a_hint_until_spark_is_the_engine(
 ) -> None:
     edit(written, VIEW, "max(unused)", "arg_max(status, event_time)")
     assert list(hints(check, "spark")) == ["features/web_5m.textproto features[2].definition"]
-    on_spark = Command(check.home, check.catalog, ("env", "WHETSTONE_ENGINE=spark"))
+    on_spark = Command(check.home, check.catalog, variables={"WHETSTONE_ENGINE": "spark"})
     said = on_spark.refused("catalog", "check")
     assert "web_5m.textproto:10: features[2].definition: arg_max" in said
 
 
-def test_the_shipped_catalog_has_samples_that_parse(fresh: Command) -> None:
+def test_the_shipped_catalog_is_counted_and_has_samples_that_parse(fresh: Command) -> None:
     result = fresh.good("catalog", "check")
+    for kind in ("sources", "detectors"):
+        assert result[kind] == len(list((fresh.catalog / kind).glob("*.textproto"))) > 0
     assert result["errors"] == []
     assert not [hint for hint in result["hints"] if hint["kind"] == "sample"]

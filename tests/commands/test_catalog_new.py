@@ -2,13 +2,18 @@
 
 import gzip
 import json
+import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import Command
 
 from whetstone.catalog import load_catalog
 
+Proposed = Callable[[str], dict[str, Any]]
 FILES = [
     ("web/apache_access_first6000.log.gz", "LINE", {"client": "VARCHAR", "status": "BIGINT"}),
     ("suricata/slips_test6_malicious_partA.eve.json.gz", "JSON", {"flow_start": "TIMESTAMP"}),
@@ -39,21 +44,56 @@ def written(directory: Path, lines: str, name: str = "app.log") -> Path:
     return path
 
 
-@pytest.mark.parametrize(("name", "form", "types"), FILES, ids=[name for name, *_ in FILES])
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """The command with a catalog that has what was proposed until now."""
+    directory = tmp_path_factory.mktemp("growing")
+    (directory / "catalog" / "sources").mkdir(parents=True)
+    return Command(directory / "home", directory / "catalog")
+
+
+@pytest.fixture(scope="module")
+def proposed(growing: Command, real_data: Path) -> Proposed:
+    """Has a definition written for a real file, once; returns what the command says of it."""
+
+    @cache
+    def propose(file: str) -> dict[str, Any]:
+        options = ("--from", real_data / file, "--write")
+        return growing.good("catalog", "new", "source", name_of(file), *options)
+
+    return propose
+
+
+def name_of(file: str) -> str:
+    """What the source of a real file is called."""
+    return re.sub(r"\W", "_", file).lower()
+
+
+@pytest.mark.parametrize(("file", "form", "types"), FILES, ids=[file for file, *_ in FILES])
 def test_a_real_file_gets_a_definition_that_parses_it(
-    command: Command, real_data: Path, name: str, form: str, types: dict[str, str]
+    growing: Command,
+    proposed: Proposed,
+    real_data: Path,
+    file: str,
+    form: str,
+    types: dict[str, str],
 ) -> None:
-    file = real_data / name
-    result = command.good("catalog", "new", "source", "found", "--from", file, "--write")
+    result = proposed(file)
     assert result["format"] == form
     assert result["parsed"] >= 0.99 * result["lines"] > 0
-    source = load_catalog(command.catalog).sources["found"]
+    source = load_catalog(growing.catalog).sources[name_of(file)]
     assert {field.name: field.data_type for field in source.fields}.items() >= types.items()
     assert 1 <= len(source.samples) <= 2
-    checked = command.good("catalog", "check")
-    assert checked["errors"] == []
-    tried = command.good("catalog", "test", "found", file)
+    tried = growing.good("catalog", "test", name_of(file), real_data / file)
     assert (tried["parsed"], tried["rejects"]) == (result["parsed"], result["rejects"])
+
+
+def test_a_catalog_of_such_definitions_has_no_errors(growing: Command, proposed: Proposed) -> None:
+    for file, *_ in FILES:
+        proposed(file)
+    checked = growing.good("catalog", "check")
+    assert checked["sources"] == len(FILES)
+    assert checked["errors"] == []
 
 
 def test_the_definition_alone_goes_to_standard_output(

@@ -101,6 +101,12 @@ class TestAlertsAndVerdicts:
         assert first_alert(whetstone) != alert
         judged = whetstone.good("alerts", "--state", "judged")["alerts"]
         assert [one["verdicts"] for one in judged] == ["true_positive by ada"]
+        told = whetstone.good("receipt", given["verdict"])
+        assert (told["stage"], told["detector"]) == ("stored", given["detector"])
+        assert "true_positive by ada was stored" in told["lines"][0]
+        assert whetstone.good("verdict", alert, "--undo", "--by", "ada")["retracted"]
+        assert whetstone.good("receipt", given["verdict"])["stage"] == "retracted"
+        assert "nothing" in whetstone.refused("verdict", alert, "--undo", "--by", "ada")
 
     def test_a_verdict_that_cannot_be_is_refused(self, looking: Command) -> None:
         alert = first_alert(looking)

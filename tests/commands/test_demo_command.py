@@ -25,7 +25,7 @@ def demo(once: Once) -> dict[str, Any]:
         killed = command.start("demo", "--days", 3)
         read_until(killed, "parsed/")
         end(killed, signal.SIGKILL, within=30)
-        result = command.run("demo", "--days", 3, "--json", timeout=400)
+        result = command.run_apart("demo", "--days", 3, "--json", timeout=400)
         assert result.code == 0, result.err
         (directory / "progress").write_text(result.err)
         (directory / "result").write_text(result.out)
@@ -106,8 +106,9 @@ def test_ctrl_c_ends_it_soon_and_only_one_runs_at_a_time(fresh: Command) -> None
     assert running.returncode == 130
     assert "Traceback" not in said
     again = fresh.start("demo", "--days", 3)
-    read_until(again, "parsed/")
+    read_until(again, "demo: 3 days of logs")
     end(again, signal.SIGINT, within=20)
+    assert again.returncode == 130
 
 
 def test_what_is_not_a_demo_is_not_thrown_away(fresh: Command) -> None:

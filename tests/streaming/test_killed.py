@@ -211,13 +211,25 @@ def test_the_command_killed_while_logs_are_written_tells_the_same(
 
 
 def ended(process: subprocess.Popen[bytes], home: Path) -> int:
-    """How it ended; where each of its threads is if it does not."""
+    """How it ended; where each of its threads is, and what became of the signal, if it does not."""
     try:
         return process.wait(90)
     except subprocess.TimeoutExpired:
+        seen = seen_from_outside(process.pid)
         process.send_signal(signal.SIGABRT)
         process.wait(10)
-        pytest.fail((home / "errors.txt").read_text()[-20_000:])
+        pytest.fail(seen + (home / "errors.txt").read_text()[-20_000:])
+
+
+def seen_from_outside(pid: int) -> str:
+    """A process' signals (pending, blocked, ignored, caught) and what its threads wait for."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    signals = [line for line in status if line.startswith(("State", "Threads", "Sig", "Shd"))]
+    threads = [
+        f"{(task / 'comm').read_text().strip()}: {(task / 'wchan').read_text()}"
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    ]
+    return "\n".join([*signals, *threads, ""])
 
 
 def day_of(record: Record) -> str:

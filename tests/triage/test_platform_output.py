@@ -35,8 +35,9 @@ def numbered(*records: dict[str, Any]) -> list[tuple[int, Entry]]:
     return list(enumerate(map(an_entry, records), 1))
 
 
-def platform(served: Served, options: str = "") -> Platform:
-    output = open_output(f"platform+{served.url}/{options}", Path("unused"))
+def platform(served: Served, options: str = "", port: int | None = None) -> Platform:
+    url = f"http://127.0.0.1:{port or served.port}"
+    output = open_output(f"platform+{url}/{options}", Path("unused"))
     assert isinstance(output, Platform)
     return output
 
@@ -78,7 +79,7 @@ def test_a_record_that_the_platform_never_takes_is_refused_with_its_reason(serve
 def test_a_platform_that_is_away_is_tried_again(served: Served) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-    away = platform(Served(port, served.cases))
+    away = platform(served, port=port)
     with pytest.raises(OutputError, match="check that the platform runs") as raised:
         away.send(numbered(a_record()))
     assert not isinstance(raised.value, Refused)
@@ -133,7 +134,7 @@ def test_a_scorer_is_heard_of_while_it_runs(served: Served) -> None:
 
 
 def test_a_heartbeat_that_nobody_hears_is_said_and_harms_nothing(served: Served) -> None:
-    nobody = platform(Served(1, served.cases))
+    nobody = platform(served, port=1)
     beats = Heartbeats([nobody], Metrics("berlin"), "box1")
     beats.beat()
     assert "check that the platform runs" in beats.error
