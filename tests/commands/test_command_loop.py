@@ -103,7 +103,7 @@ class TestAlertsAndVerdicts:
         assert [one["verdicts"] for one in judged] == ["true_positive by ada"]
         told = whetstone.good("receipt", given["verdict"])
         assert (told["stage"], told["detector"]) == ("stored", given["detector"])
-        assert "true_positive by ada was stored" in told["lines"][0]
+        assert "true positive by ada was stored" in told["lines"][0]
         assert whetstone.good("verdict", alert, "--undo", "--by", "ada")["retracted"]
         assert whetstone.good("receipt", given["verdict"])["stage"] == "retracted"
         assert "nothing" in whetstone.refused("verdict", alert, "--undo", "--by", "ada")

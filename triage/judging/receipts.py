@@ -269,7 +269,7 @@ def in_words(step: Step, learned: Sequence[Learned] = ()) -> str:
 def happened(receipt: Receipt) -> list[tuple[datetime, str]]:
     """The receipt as lines for people, each with its time, oldest first."""
     verdict = receipt.verdict
-    lines = [(verdict.at, f"{verdict.value.replace("_", " ")} by {verdict.by} was stored")]
+    lines = [(verdict.at, f"{verdict.value.replace('_', ' ')} by {verdict.by} was stored")]
     gone = {step.seq for step in receipt.steps if _is_gone(step, receipt)}
     for step in receipt.steps:
         text = in_words(step, receipt.learned)
