@@ -27,7 +27,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 
 from triage import Alert, CaseStore, schema
-from triage.arriving import row_of
+from triage.arriving import row_of, store_found
 from triage.queue import STATES, Filters, Queue, rebuild
 
 DAYS, DETECTORS, ENVIRONMENTS, LOOKS, SUBJECTS = 90, 20, 10, 60, 60_000
@@ -165,9 +165,7 @@ def _replace(store: CaseStore, alerts: list[Alert], *, keep: bool = True) -> Non
     of_day = (table.c.day == day, table.c.detector == alerts[0].detector)
     with store.database.writing() as connection:
         connection.execute(update(table).where(*of_day).values(firing=False))
-        for row in [row_of(alert, day, alert.detector) for alert in alerts]:
-            known = table.c.alert_id == row.pop("alert_id")
-            connection.execute(update(table).where(known).values(row))
+        store_found(connection, [row_of(alert, day, alert.detector) for alert in alerts])
 
 
 def _fill(store: CaseStore, count: int) -> None:
