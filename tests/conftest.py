@@ -15,7 +15,7 @@ hypothesis.settings.load_profile("whetstone")
 
 ROOT = Path(__file__).resolve().parent.parent
 # Whose tests wait long for processes: begun first, they do not stand alone at the end.
-SLOW_ROOMS = ("spark", "commands", "workbench", "assets", "privacy")
+SLOW_ROOMS = ("spark", "privacy", "commands", "workbench", "assets")
 
 
 @pytest.fixture(scope="session")

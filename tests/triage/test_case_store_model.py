@@ -136,7 +136,7 @@ class CaseStoreModel(RuleBasedStateMachine):
 
 
 AS_LONG = settings(
-    max_examples=25, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=10, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow]
 )
 # What is to be found here is where the databases differ, not what any order of events does.
 SHORTER = settings(AS_LONG, max_examples=3, stateful_step_count=15)

@@ -130,7 +130,7 @@ def test_a_morning_by_keyboard(browser: Browser, desk: Served) -> None:
         expect(page.locator(".item.given")).to_have_count(1)
         assert said(desk) == dict.fromkeys(("a1", "a2", "a3"), "true_positive")
         assert GUEST in chosen(page)
-        page.keyboard.press("b")
+        page.keyboard.press("Shift+B")
         expect(page.locator(".item.given")).to_have_count(2)
         assert said(desk)["bb"] == "benign_expected"
         assert "<script>" in chosen(page)

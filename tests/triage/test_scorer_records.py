@@ -134,7 +134,7 @@ def test_when_the_batch_no_longer_finds_it_the_scorers_word_stands(store: CaseSt
     assert (alert.score, alert.model_version, alert.state) == (0.7, "2", "open")
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.permutations(
         [*REVISIONS, a_record(revision=4, status="withdrawn"), "batch 1", "batch 2", "none"]

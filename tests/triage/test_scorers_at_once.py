@@ -85,7 +85,7 @@ def test_twenty_scorers_and_a_batch_at_once_leave_one_right_row_each(tmp_path: P
             scorer.stdin.write(lines)
             scorer.stdin.close()
         rounds = 0
-        while rounds < 20 or any(scorer.poll() is None for scorer in scorers):
+        while rounds < 10 or any(scorer.poll() is None for scorer in scorers):
             # The day's batch finds the first ten, and one that no scorer does.
             found = [of_batch(f"{number:02d}", score=0.95) for number in range(rounds % 10, 10)]
             cases.replace_alerts(DAY, "brute", [*found, of_batch("batch")])

@@ -62,8 +62,10 @@ function clearOldToasts() {
 function judge(key, whole) {
   const item = chosen();
   const wanted = `form[data-verdict=${whole ? "all" : "one"}]`;
+  // All that an item folds may be the one alert.
   const form = item?.querySelector(wanted)
-    ?? (whole || !item ? document.querySelector(`${wanted}:not([data-item] *)`) : null);
+    ?? (whole || !item ? document.querySelector(`${wanted}:not([data-item] *)`) : null)
+    ?? (whole ? item?.querySelector("form[data-verdict=one]") : null);
   const button = form?.querySelector(`button[value=${VERDICTS[key]}]`);
   if (button) button.click();
   else if (item?.querySelector("form[data-verdict=all]")) {
@@ -73,7 +75,10 @@ function judge(key, whole) {
 
 function undo() {
   const form = toasts().querySelector("form[data-undo]");
-  if (form) form.requestSubmit(); else say("Nothing to take back.");
+  if (!form) { say("Nothing to take back."); return; }
+  // A key may be quicker than htmx, which lets a toast settle first: the form would leave the page.
+  htmx.process(form);
+  form.requestSubmit();
 }
 
 function use(target) {
