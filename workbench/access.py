@@ -14,6 +14,7 @@ from whetstone.audit import AuditLog
 from whetstone.cli_options import AsJson
 from whetstone.errors import InputError
 from whetstone.settings import settings
+from workbench.trails import show_trail
 
 # The web framework takes long to import, and every command would wait for it.
 if TYPE_CHECKING:
@@ -197,26 +198,7 @@ def audit(as_json: AsJson = False) -> None:
 
     Example: `whetstone audit`
     """
-    trail = AuditLog(settings().triage_audit).read()
-    rows = [
-        {
-            "at": entry.at,
-            "who": entry.who,
-            "what": entry.what,
-            "why": entry.why,
-            "details": ", ".join(f"{name}={value}" for name, value in entry.details.items()),
-        }
-        for entry in trail.entries
-    ]
-    if as_json:
-        console.show_json({"entries": rows, "problems": trail.problems, "head": trail.head})
-    else:
-        console.show_table("audit trail of the desk", rows)
-        for problem in trail.problems:
-            console.show(f"not whole: {problem}")
-        console.show(f"last hash: {trail.head}")
-    if trail.problems:
-        raise typer.Exit(1)
+    show_trail("audit trail of the desk", AuditLog(settings().triage_audit), as_json=as_json)
 
 
 USERS: dict[str, Callable[..., None]] = {

@@ -36,6 +36,7 @@ from whetstone.privacy.protection import period_of, policies
 from whetstone.privacy.scan import scan as scan_lake
 from whetstone.privacy.treatment import Pseudonyms
 from whetstone.settings import settings
+from workbench.trails import show_trail
 
 # What will go, as counts, and what makes it go.
 _Plan = tuple[dict[str, Any], Callable[[], None]]
@@ -94,28 +95,7 @@ def audit(as_json: AsJson = False) -> None:
 
     Example: `whetstone privacy audit`
     """
-    log = AuditLog(settings().privacy_audit).read()
-    rows = [
-        {
-            "at": entry.at,
-            "who": entry.who,
-            "what": entry.what,
-            "why": entry.why,
-            "details": ", ".join(f"{name}={value}" for name, value in entry.details.items()),
-        }
-        for entry in log.entries
-    ]
-    if as_json:
-        entries = [asdict(entry) for entry in log.entries]
-        console.show_json({"entries": entries, "problems": log.problems, "head": log.head})
-    else:
-        console.show_table("audit log", rows)
-        console.show(
-            "; ".join(log.problems)
-            or f"the chain of {len(rows)} entries is whole; the last hash is {log.head}"
-        )
-    if log.problems:
-        raise typer.Exit(1)
+    show_trail("audit log", AuditLog(settings().privacy_audit), as_json=as_json)
 
 
 def scan(as_json: AsJson = False) -> None:

@@ -13,6 +13,7 @@ from triage.access import Permission
 from triage.api.paging import link
 from triage.api.parameters import (
     MISSING,
+    After,
     AlertId,
     Detector,
     Environment,
@@ -59,9 +60,7 @@ def list_alerts(
     first_day: FirstDay = None,
     last_day: LastDay = None,
     limit: Limit = 100,
-    after: Annotated[
-        str | None, Query(max_length=128, description="`after` of the page before")
-    ] = None,
+    after: After = None,
 ) -> AlertPage:
     """Alerts: newest day first, within a day the highest score first."""
     found = desk.cases.alerts(

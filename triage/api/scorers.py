@@ -1,14 +1,21 @@
 """What scorers report: alerts, notices, and that they live."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from triage.access import Permission
 from triage.api.paging import link
-from triage.api.parameters import Detector, Environment, Limit, Reader, Reporter, readable
+from triage.api.parameters import (
+    After,
+    Detector,
+    Environment,
+    Limit,
+    Reader,
+    Reporter,
+    readable,
+)
 from triage.desk import OfDesk
 from triage.incoming import MOST_RECORD_BYTES, Role, incoming, size_of
 from triage.shapes import (
@@ -55,9 +62,7 @@ def list_records(
     environment: Environment = None,
     detector: Detector = None,
     limit: Limit = 100,
-    after: Annotated[
-        str | None, Query(max_length=128, description="`after` of the page before")
-    ] = None,
+    after: After = None,
 ) -> RecordList:
     """The latest records of a role, as scorers sent them: what challengers found, notices."""
     within = readable(reader, environment)
