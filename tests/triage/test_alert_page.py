@@ -94,7 +94,7 @@ def said(site: Site, path: str) -> str:
 def test_it_says_what_who_when_and_why(site: Site) -> None:
     page = said(site, site.path)
     for words in (
-        "ssh brute force",
+        "SSH brute force",
         world.ATTACKER,
         "2026-03-01 10:00:00 to 2026-03-01 10:05:00 UTC in berlin",
         "failures",

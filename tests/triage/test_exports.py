@@ -51,7 +51,7 @@ def test_alerts_are_exported_as_the_scorers_write_them(api: Served) -> None:
     found = {line["event"]["id"]: line for line in lines(api)}
     assert set(found) == {"a1", "a2", "a3", "a4", "r1", "r2", "r3"}
     judged, waiting = found["a1"], found["a4"]
-    assert judged["rule"]["name"] == "ssh brute force"
+    assert judged["rule"]["name"] == "SSH brute force"
     assert judged["threat"]["technique"]["id"] == ["T1110"]
     assert judged["source"]["ip"] == "203.0.113.7"
     assert judged["whetstone"]["verdicts"][0]["value"] == "true_positive"

@@ -68,7 +68,7 @@ def test_a_feature_that_was_edited_is_named_with_what_it_was_and_is(world: WhyWo
 
 
 def test_words_for_people_are_no_reason(world: WhyWorld) -> None:
-    world.edit("detectors/ssh_bruteforce_gb.textproto", "ssh brute force", "guessing")
+    world.edit("detectors/ssh_bruteforce_gb.textproto", "SSH brute force", "guessing")
 
     assert world.why(MODEL)["state"] == "fresh"
 
