@@ -5,7 +5,9 @@ import random
 import shutil
 import threading
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,19 +144,78 @@ def test_a_directory_is_refused_with_a_remedy(tmp_path: Path) -> None:
 
 
 @ROTATIONS
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_rotation_at_any_moment_of_a_look_loses_and_repeats_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rotate: Callable[[Path], None],
+    restarted: bool,
+) -> None:
+    """It comes just before the n-th call that looks at a file or the directory, for every n."""
+    for moment in count(1):
+        home = tmp_path / str(moment)
+        home.mkdir()
+        log = home / "log"
+        write(log, "first\n")
+        one = tail(log)
+        told, position = read_all(one, 0.0)
+        write(log, "second\n")
+        rotate(log)
+        write(log, "third\n")
+
+        def turn(log: Path = log) -> None:
+            rotate(log)
+            write(log, "fourth\n")
+
+        with monkeypatch.context() as patched:
+            looked = _just_before_look(patched, moment, turn)
+            if restarted:
+                one.close()
+                one = tail(log, position)
+            told += read_all(one, 0.0)[0]
+            if not looked():
+                return
+        told += read_all(one)[0]
+        one.close()
+        assert told == b"first\nsecond\nthird\nfourth\n", moment
+
+
+def _just_before_look(
+    patched: pytest.MonkeyPatch, moment: int, happen: Callable[[], None]
+) -> Callable[[], bool]:
+    """Have something happen before the n-th look at the files; whether it has, is told then."""
+    left, happened = moment, False
+
+    def looking(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **named: Any) -> Any:
+            nonlocal left, happened
+            left -= 1
+            if not left:
+                happened = True
+                happen()
+            return call(*arguments, **named)
+
+        return counted
+
+    for name in ("stat", "open", "scandir", "fstat", "pread"):
+        patched.setattr(os, name, looking(getattr(os, name)))
+    return lambda: happened
+
+
+@ROTATIONS
 def test_every_line_comes_once_through_rotations_and_kills_at_random_moments(
     tmp_path: Path, rotate: Callable[[Path], None]
 ) -> None:
     """Between reading and the checkpoint a kill throws away what was read."""
     log = tmp_path / "log"
     random_ = random.Random(7)  # noqa: S311
-    count, written = 1500, threading.Event()
+    lines, written = 1500, threading.Event()
     read_up_to = threading.Semaphore(0)
     write(log, "first\n")
     kept, position = read_all(tail(log))
 
     def writer() -> None:
-        for number in range(count):
+        for number in range(lines):
             write(log, f"{number} {'x' * (number % 50)}\n")
             if number % 150 == 149:
                 # copytruncate itself loses what is written while it copies: nothing is.
@@ -167,7 +228,7 @@ def test_every_line_comes_once_through_rotations_and_kills_at_random_moments(
     thread = threading.Thread(target=writer)
     thread.start()
     idle = 0
-    while kept.count(b"\n") < count + 1:
+    while kept.count(b"\n") < lines + 1:
         one = tail(log, position)
         sizes = [random_.choice([70, 1000, 5000]) for _ in range(random_.randrange(1, 8))]
         pending = [chunk for size in sizes if (chunk := one.read(size, 0.01))]
@@ -180,4 +241,4 @@ def test_every_line_comes_once_through_rotations_and_kills_at_random_moments(
         assert idle < 100, "lines are missing"
     thread.join()
     numbers = [int(line.split()[0]) for line in kept.splitlines()[1:]]
-    assert numbers == list(range(count))
+    assert numbers == list(range(lines))

@@ -7,13 +7,18 @@ there first. A rotated file that is compressed before it was read to its end can
 """
 
 import os
-import stat
 import time
 from pathlib import Path
 
 from whetstone.errors import InputError
 from whetstone.streaming.flow import Chunk, Position
-from whetstone.streaming.inputs.rotation import Fingerprint, moved_to, next_after
+from whetstone.streaming.inputs.rotation import (
+    Fingerprint,
+    Found,
+    moved_to,
+    next_after,
+    open_regular,
+)
 
 _POLL_SECONDS = 0.01
 _TRIES = 3
@@ -112,17 +117,14 @@ class Tail:
 
     def _turned(self, file: int) -> bool:
         """Go on to the next file, if this one was rotated away and has been read to its end."""
-        try:
-            at_path = self._path.stat()
-        except FileNotFoundError:
-            at_path = None
-        if at_path and at_path.st_ino == os.fstat(file).st_ino:
-            return False
         following = next_after(self._path, file)
-        # A writer may go on with the old file until it has begun the new one.
-        if following == self._path and not (at_path and at_path.st_size):
+        if following is None:
             return False
-        return os.fstat(file).st_size == self._offset and self._take_up(following)
+        if os.fstat(file).st_size != self._offset:
+            os.close(following.descriptor)
+            return False
+        self._begin(following)
+        return True
 
     def _find(self, inode: int) -> None:
         """Take up the file that is known where it is now, else the one at the path from its start.
@@ -131,29 +133,34 @@ class Tail:
         """
         known, offset = self._known, self._offset
         for _ in range(_TRIES):
-            where = moved_to(self._path, inode, known, offset)
-            if where and self._take_up(where) and self._file is not None and known.fits(self._file):
-                self._known, self._offset = known, offset
+            found = moved_to(self._path, inode, known, offset)
+            if found:
+                self._begin(found)
+                self._offset = offset
                 return
             # Perhaps it is being renamed at this moment.
             time.sleep(_POLL_SECONDS)
         self.gaps += 1
+        self.close()
         self._take_up(self._path)
 
     def _take_up(self, path: Path) -> bool:
         """Begin a file, if it is there."""
         try:
-            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            file = open_regular(path)
         except FileNotFoundError:
             return False
         except OSError as error:
             raise self._failure(error) from error
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            os.close(file)
+        if file is None:
             raise InputError(f"tail://{self._path}: is no file; a pipe can be given as stdin:")
-        self.close()
-        self._file, self._offset, self._known = file, 0, Fingerprint.of_nothing()
+        # What it begins with is known at once: it may be truncated before it is read.
+        self._begin(Found(file, Fingerprint.of(file)))
         return True
+
+    def _begin(self, found: Found) -> None:
+        self.close()
+        self._file, self._known, self._offset = found.descriptor, found.known, 0
 
     def _last_line(self) -> int:
         """Where the line begins that has no end yet."""
