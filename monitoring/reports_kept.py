@@ -26,7 +26,10 @@ def forget_reports(reports: Path, workspace: Path, limit: Retention, today: date
     kept: set[tuple[str, str]] = set()
     size, gone = 0, 0
     for name, path in found:
-        size += path.stat().st_size
+        try:
+            size += path.stat().st_size
+        except FileNotFoundError:  # a new report has replaced it meanwhile
+            continue
         if (name.detector, name.kind) in kept and _exceeds(name, size, limit, today):
             path.unlink(missing_ok=True)
             _snapshot(workspace, name).unlink(missing_ok=True)

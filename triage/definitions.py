@@ -1,5 +1,6 @@
 """The catalog as it is now, for requests that cannot wait until it is read."""
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,8 +20,12 @@ def definitions(settings: Settings) -> Catalog:
 
 
 def _stamp(directory: Path) -> _Stamp:
-    files = sorted(directory.glob("*/*.textproto"))
-    return tuple((str(f), (status := f.stat()).st_mtime_ns, status.st_size) for f in files)
+    found: list[tuple[str, int, int]] = []
+    for file in sorted(directory.glob("*/*.textproto")):
+        with suppress(FileNotFoundError):  # an editor replaces it this very moment
+            status = file.stat()
+            found.append((str(file), status.st_mtime_ns, status.st_size))
+    return tuple(found)
 
 
 @lru_cache(maxsize=2)

@@ -17,6 +17,7 @@ that was made from them.
 import fcntl
 import hashlib
 import json
+import os
 import time
 import uuid
 from collections.abc import Generator, Mapping
@@ -148,8 +149,10 @@ class Lake:
 
     def remove_left_behind(self) -> None:
         """Remove what killed processes left anywhere in the lake, also where none comes again."""
-        for directory in {path.parent for path in self.root.rglob(f"*{TEMPORARY}")}:
-            _remove_left_behind(directory)
+        # Not rglob, which fails where a directory goes that it is about to look into.
+        for directory, _, files in os.walk(self.root):
+            if any(name.endswith(TEMPORARY) for name in files):
+                _remove_left_behind(Path(directory))
 
     @contextmanager
     def stage(self, place: Place) -> Generator["Staged"]:

@@ -5,6 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -100,8 +101,11 @@ def landed_versions(
         zone = (zones or {}).get(environment) or _UTC
         for day in days:
             for file in sorted(_raw_entries(day.path), key=_name):
-                status = file.stat()
-                digest = _hash(file.path, status.st_size, status.st_mtime_ns, status.st_ino)
+                try:
+                    status = file.stat()
+                    digest = _hash(file.path, status.st_size, status.st_mtime_ns, status.st_ino)
+                except FileNotFoundError:  # somebody took it away this very moment
+                    continue
                 of_day = parts.setdefault(day.name, [])
                 of_day += (f"{environment}/{source}/{day.name}/{file.name}", digest)
                 if zone != _UTC:
@@ -133,11 +137,12 @@ def landed_version(
     landing: Path, source: str, day: str, zones: Mapping[str, str] | None = None
 ) -> str:
     """The version of a day's raw files: a hash of their names, content and time zones."""
-    parts = [
-        (file.name, file_hash(file.path), *(zone for zone in [file.time_zone] if zone != _UTC))
-        for file in landed_files(landing, source, day, zones)
-    ]
-    return version_of(*(part for file in parts for part in file))
+    parts: list[str] = []
+    for file in landed_files(landing, source, day, zones):
+        with suppress(FileNotFoundError):  # somebody took it away this very moment
+            parts += (file.name, file_hash(file.path))
+            parts += [file.time_zone] if file.time_zone != _UTC else []
+    return version_of(*parts)
 
 
 def raw_files_in(directory: Path) -> list[Path]:

@@ -1,6 +1,8 @@
 """Who or what changed what people and sensors feed: files, contributions, verdicts, triggers."""
 
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,9 +63,11 @@ def _floor(since: datetime, at: datetime) -> datetime:
 
 def _landed(landing: Path, source: str, day: str) -> Iterator[tuple[datetime, str]]:
     for file in landing.glob(f"*/{source}/{day}/*"):
-        if file.is_file() and not file.name.startswith("."):
-            at = datetime.fromtimestamp(file.stat().st_ctime, UTC)
-            yield at, f"{file.name} landed from {file.parts[-4]}"
+        with suppress(FileNotFoundError):  # somebody took it away this very moment
+            landed = file.stat()
+            if stat.S_ISREG(landed.st_mode) and not file.name.startswith("."):
+                at = datetime.fromtimestamp(landed.st_ctime, UTC)
+                yield at, f"{file.name} landed from {file.parts[-4]}"
 
 
 def _contributed(root: Path, dataset: str) -> Iterator[tuple[datetime, str]]:

@@ -52,11 +52,11 @@ with open_engine(lake.root) as engine:
 """
 
 
-def start(program: str, *arguments: object) -> subprocess.Popen[str]:
+def start(program: str, lake: Path, *arguments: object) -> subprocess.Popen[str]:
     """Start a program and wait until it says that it is ready."""
-    command = [sys.executable, "-c", program, *(str(argument) for argument in arguments)]
+    command = [sys.executable, "-c", program, str(lake), *(str(each) for each in arguments)]
     # What killed scorers of other tests left in the common place would be locked and removed, too.
-    environment = {**os.environ, "TMPDIR": mkdtemp(prefix="lake-")}
+    environment = {**os.environ, "TMPDIR": mkdtemp(prefix="lake-", dir=lake.parent)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout and process.stdout.readline() == "ready\n"
     return process

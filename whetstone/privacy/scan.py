@@ -10,6 +10,7 @@ no definition marks. Rows that ought to bear a key's id and do not are counted, 
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -58,9 +59,19 @@ def scan(lake: Lake, catalog: Catalog) -> Iterator[Leftover]:
     """All that is left over, file by file."""
     chosen = policies(catalog.environments.values())
     treated = _treated_columns(catalog)
-    for path in sorted(lake.root.rglob("*.parquet")) if chosen else []:
+    for path in _parquet_files(lake.root) if chosen else []:
         with open_engine(lake.root) as connection:
-            yield from _scan_file(connection, lake.root, path, chosen, treated)
+            try:
+                yield from _scan_file(connection, lake.root, path, chosen, treated)
+            except duckdb.IOException:
+                if path.exists():  # else its rows have expired meanwhile
+                    raise
+
+
+def _parquet_files(root: Path) -> list[Path]:
+    # Not rglob, which fails where a directory goes that it is about to look into.
+    found = ((directory, name) for directory, _, names in os.walk(root) for name in names)
+    return sorted(Path(directory, name) for directory, name in found if name.endswith(".parquet"))
 
 
 def ibans(text: str) -> list[str]:

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -141,8 +141,9 @@ class SparkEngine:
         base = self._lake / ".spark"
         base.mkdir(parents=True, exist_ok=True)
         for left in base.iterdir():
-            if time.time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+            with suppress(FileNotFoundError):  # its run has ended, and removed it
+                if time.time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
         folder = base / uuid.uuid4().hex
         try:
             yield folder
