@@ -15,6 +15,7 @@ from whetstone import console
 from whetstone.catalog import load_catalog
 from whetstone.cli_catalog import catalog_app
 from whetstone.cli_hunt import hunt
+from whetstone.cli_interrupts import INTERRUPTED, ending_on_interrupt
 from whetstone.cli_options import AsJson, Day, day_of, trusted_root
 from whetstone.cli_releases import releases_app
 from whetstone.cli_score import score
@@ -37,21 +38,30 @@ app.command()(score)
 
 _ROOMS = ("whetstone", "workbench", "assets", "resources", "triage", "detectors", "monitoring")
 _SHOWN = 20
-_INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
 def main() -> None:
     """The process of the command."""
     _silence_libraries()
-    run(sys.argv[1:])
+    try:
+        run(sys.argv[1:])
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            # Python's own exit takes seconds where much was loaded, and libraries' threads that
+            # were left amid something may end it with a crash.
+            atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)
+        raise
 
 
 def run(arguments: list[str]) -> None:
     """Run the command to its end, a `SystemExit`; an error is a line, not a traceback."""
     try:
-        if not _is_of_the_runtime(arguments):
-            _add_platform_commands()
-        app(arguments, prog_name="whetstone")
+        with ending_on_interrupt():
+            if not _is_of_the_runtime(arguments):
+                _add_platform_commands()
+            app(arguments, prog_name="whetstone")
     except (WhetstoneError, ValidationError) as error:
         console.say(f"error: {error}")
         sys.exit(1)
@@ -61,7 +71,10 @@ def run(arguments: list[str]) -> None:
         console.say(f"error: {error}; free space or fix permissions, and repeat")
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        console.say(
+            "interrupted: what was finished stays, and the same command goes on or says how"
+        )
+        sys.exit(INTERRUPTED)
 
 
 def _is_of_the_runtime(arguments: list[str]) -> bool:

@@ -22,6 +22,7 @@ from whetstone.lake import Lake, Place
 from whetstone.landing import land
 from whetstone.settings import Settings
 from workbench.instance import dagster_instance
+from workbench.interruptible import Check, interruptible
 from workbench.loop import Finished, Loop
 from workbench.status import detectors_table, sources_table
 
@@ -32,19 +33,23 @@ _VERDICTS_A_DETECTOR = 12
 _MARK = "demo.json"
 
 
-def prepare_demo(settings: Settings, days: int = _DAYS, seed: int = _SEED) -> GroundTruth:
+def prepare_demo(
+    settings: Settings, days: int = _DAYS, seed: int = _SEED, check: Check = lambda: None
+) -> GroundTruth:
     """Generate the demo's logs, land them and contribute the labelled ones; once a home.
 
-    Killed in the middle, it goes on where it was.
+    Killed in the middle, or ended by what `check` raises, it goes on where it was.
     """
     until = _until(settings)
     console.say(f"demo: {days} days of logs up to {until} of three environments")
     generated = settings.home / "demo"
     truth = generate(generated, seed=seed, days=days, until=until)
     for file in sorted((generated / "production").glob("*/*/*/*")):
+        check()
         environment, source, day = file.parts[-4:-1]
         land(settings.landing, file, environment, source, date.fromisoformat(day))
     for description in sorted((generated / "contributions").glob("*/*/contribution.json")):
+        check()
         _contribute(settings, description)
     return truth
 
@@ -54,20 +59,22 @@ def run_demo(settings: Settings, days: int, seed: int) -> dict[str, Any]:
 
     Raises:
         InputError: another process runs a demo here, or something else is where it would go.
+        KeyboardInterrupt: Ctrl-C; what was made until then stays, until the next demo.
     """
     home = settings.home / "demo-run"
     with _alone(home):
         fresh = settings.model_copy(update={"home": _fresh(home), "case_store_url": ""})
-        return _run_demo(fresh, days, seed)
+        return interruptible(lambda check: _run_demo(fresh, days, seed, check))
 
 
-def _run_demo(settings: Settings, days: int, seed: int) -> dict[str, Any]:
+def _run_demo(settings: Settings, days: int, seed: int, check: Check) -> dict[str, Any]:
     began = time.monotonic()
-    truth = prepare_demo(settings, days, seed)
+    truth = prepare_demo(settings, days, seed, check)
     factory = open_factory(settings)
     lake = Lake(settings.lake)
 
     def say(text: str) -> None:
+        check()
         console.say(f"[{time.monotonic() - began:5.1f} s] {text}")
 
     with dagster_instance(settings.home) as instance:

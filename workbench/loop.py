@@ -14,6 +14,7 @@ from resources.stores import CaseStoreResource, LakeResource
 from whetstone.planning import Run
 
 _LOGGERS = {"loggers": {"progress": {}}}
+_INTERRUPTIONS = {"KeyboardInterrupt", dg.DagsterExecutionInterruptedError.__name__}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Loop:
     Args:
         factory: of the catalog in force.
         instance: where Dagster keeps what ran.
-        say: told of each run before it starts, of each asset as it is made, of each failure.
+        say: told of each run before it starts, of each asset as it is made, of each failure; it
+            may raise KeyboardInterrupt there, to end the loop.
     """
 
     def __init__(self, factory: Factory, instance: dg.DagsterInstance, say: Callable[[str], None]):
@@ -49,7 +51,8 @@ class Loop:
         """Run until nothing is stale that could be made; returns what ran, in order.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; what was made until then stays, the rest is still stale.
+            KeyboardInterrupt: Ctrl-C, or by `say`; what was made until then stays, the rest is
+                still stale.
         """
         finished: list[Finished] = []
         while runs := self._stale():
@@ -104,14 +107,14 @@ def _progress(say: Callable[[str], None]) -> dg.LoggerDefinition:
 
 
 def _is_interruption(event: dg.DagsterEvent) -> bool:
-    """Dagster books Ctrl-C as a failure, of the step or, between two steps, of the run."""
+    """Dagster books what ends a run as a failure, of the step or, between two, of the run."""
     if event.is_step_failure:
         error = event.step_failure_data.error
     elif event.is_job_failure:
         error = event.job_failure_data.error
     else:
         return False
-    return error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__
+    return error is not None and error.cls_name in _INTERRUPTIONS
 
 
 def _asset(event: dg.DagsterEvent) -> str:

@@ -13,8 +13,8 @@ Workflow:
 # pyarrow ships no types.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 
+import faulthandler
 import signal
-import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -53,6 +53,7 @@ from whetstone.streaming.serving.models import Models, ModelSource
 THREAD = "scoring"
 _IDLE_SECONDS = 1.0
 _DRAIN_SECONDS = 20.0
+_END_SECONDS = 60.0
 _LOCK_SECONDS = 2.0
 _OTHER = "Give each scorer a --state of its own, or end that one"
 
@@ -128,7 +129,7 @@ class Scorer:
         self._source = models
         self._models = Models()
         self._outputs = outputs
-        self._stop = threading.Event()
+        self._stopping = False
         self._engine = Engine(
             environment.name,
             {name: one.source for name, one in self._inputs.items()},
@@ -151,7 +152,8 @@ class Scorer:
 
     def stop(self) -> None:
         """Have `run` end soon, in order; safe from a signal handler."""
-        self._stop.set()
+        # No Event: a second signal would wait for the lock that the first one's handler holds.
+        self._stopping = True
 
     def run(self) -> None:
         """Score.
@@ -217,7 +219,7 @@ class Scorer:
         )
         canaries = self._new_canaries()
         due = time.monotonic() + self._plan.checkpoint_seconds
-        while not self._stop.is_set() and len(self._ended) < len(self._inputs):
+        while not self._stopping and len(self._ended) < len(self._inputs):
             self._metrics.beat(THREAD)
             self._change_models()
             work = intake.next(wait=0.1)
@@ -372,9 +374,19 @@ class Scorer:
 
 @contextmanager
 def stopping_on_signals(scorer: Scorer) -> Generator[None]:
-    """SIGTERM and SIGINT end the scorer in order."""
+    """SIGTERM and SIGINT end the scorer in order; a second SIGINT at once, and nothing is lost.
 
-    def stop(_number: int, _frame: object) -> None:
+    Should the end take much longer than it may, the process says where it hangs, and ends.
+    """
+    asked = False
+
+    def stop(number: int, _frame: object) -> None:
+        nonlocal asked
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
+        if not asked:
+            asked = True
+            faulthandler.dump_traceback_later(_END_SECONDS, exit=True)
         scorer.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
