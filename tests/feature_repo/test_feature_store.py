@@ -224,6 +224,17 @@ def test_two_processes_may_apply_at_once(tmp_path: Path) -> None:
     assert len(open_store(tmp_path).list_feature_views()) == 5
 
 
+def test_opening_a_store_takes_no_pytorch(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys\n"
+        "from feature_repo.store import open_store\n"
+        "open_store(pathlib.Path(sys.argv[1]))\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT)
+    assert done.returncode == 0
+
+
 def test_two_views_of_one_name_are_refused(tmp_path: Path) -> None:
     definitions = catalog()
     definitions.feature_views[1].name = "logins__bruteforce"
