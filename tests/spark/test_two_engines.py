@@ -17,6 +17,7 @@ from function_cases import AGGREGATES, COLUMNS, SCALARS, SYNTAX, land_generated_
 from raw_days import DAY, land_broken_archive, land_nasty_variants, land_samples, real_lines
 
 from whetstone.catalog import Catalog, load_catalog
+from whetstone.catalog.catalog_pb2 import Source
 from whetstone.engine import open_engine
 from whetstone.engines import chosen_engine
 from whetstone.errors import EngineError, InputError
@@ -198,6 +199,43 @@ def test_personal_data_is_treated_the_same_by_both_engines(
             " WHERE host IS NOT NULL GROUP BY 1 ORDER BY 1"
         ).fetchall()
     assert hosts == [("lima", False), ("oslo", True)]  # the policy is of one environment
+
+
+def test_a_field_of_any_type_is_parsed_the_same_by_both_engines(
+    catalog: Catalog, on_cluster: Settings, tmp_path: Path
+) -> None:
+    source = Source.FromString(catalog.sources["sshd"].SerializeToString())
+    values = {
+        "BOOLEAN": "true",
+        "TINYINT": "-128",
+        "SMALLINT": "-32768",
+        "INTEGER": "-2147483648",
+        "BIGINT": "-9223372036854775808",
+        "UBIGINT": "18446744073709551615",
+        "DOUBLE": "'-inf'",
+        "VARCHAR": "chr(233)",
+        "DATE": "'1905-02-28'",
+        "TIMESTAMP": "'1905-02-28 23:59:59.999999'",
+        "VARCHAR[]": "['a', NULL]",
+        "BIGINT[]": "[1, NULL]",
+        "DOUBLE[]": "['nan', '0.1']",
+    }
+    for at, (type_, value) in enumerate(values.items()):
+        source.fields.add(name=f"v{at}", data_type=type_, definition=value)
+        source.fields.add(name=f"n{at}", data_type=type_, definition="NULL")
+    duck, spark = Lake(tmp_path / "duckdb"), Lake(on_cluster.home / "typed")
+    files = land_samples(source, tmp_path)
+    on_duckdb = on_cluster.model_copy(update={"engine": "duckdb"})
+    expected = parse(on_duckdb, duck, source, files)
+    assert parse(on_cluster, spark, source, files) == expected
+    assert differences(duck, spark, Place("parsed", "sshd", DAY)) == []
+    with duckdb.connect() as connection:
+        part = spark.part(Place("parsed", "sshd", DAY))
+        listed = ", ".join(f"v{at}, n{at}" for at in range(len(values)))
+        relation = connection.sql(f"SELECT {listed} FROM read_parquet('{part}')")
+        assert list(map(str, relation.types)) == [type_ for type_ in values for _ in range(2)]
+        row = relation.fetchall()[0]
+        assert [value is None for value in row] == [False, True] * len(values)
 
 
 # The last test: it ends the cluster.
