@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from triage.access import Entrance, Guard, Tokens, not_forged, refused
+from triage.access.guard import UNAVAILABLE, unavailable
 from triage.api import methods_of, problem, router
 from triage.desk import Desk, OfDesk
 from triage.exchange.delivery import webhook_sender
@@ -44,6 +45,8 @@ def triage_app(desk: Desk, tokens: Tokens | None = None, is_local: bool = True) 
         version="1",
         docs_url=None,
         redoc_url=None,
+        # Such a redirection would lead to whatever host and scheme the request names.
+        redirect_slashes=False,
         lifespan=_with_workers,
         dependencies=[Depends(not_forged)],
     )
@@ -127,10 +130,7 @@ def _not_stored(request: Request, error: Exception) -> Response:
 
 def _no_database(request: Request, error: Exception) -> Response:
     assert isinstance(error, DBAPIError)
-    response = _told(
-        request,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        f"the case store cannot be used: {error.orig}; send it again later",
-    )
-    response.headers["retry-after"] = "5"
+    plain = unavailable(error)
+    response = _told(request, plain.status_code, UNAVAILABLE)
+    response.headers["retry-after"] = plain.headers["retry-after"]
     return response

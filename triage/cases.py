@@ -26,7 +26,7 @@ from sqlalchemy import and_, func, not_, select, update
 from triage import schema, scorers, subjects
 from triage.arriving import row_of, store_found
 from triage.counting import counted
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.exchange.changes import tell_opened
 from triage.incoming import Incoming, Role
 from triage.judging.judgements import Judgements
@@ -101,12 +101,9 @@ class CaseStore:
         rows = [row_of(alert, day, detector) for alert in alerts]
         if len({row["alert_id"] for row in rows}) < len(rows):
             raise InputError(f"alerts of {detector} on {day}: an alert_id comes twice")
-        rows.sort(key=lambda row: str(row["alert_id"]))
         of_day = and_(_A.day == day, _A.detector == detector)
-        with self.database.writing() as connection:
-            # In the order in which scorers' records lock them, so that neither waits for the other.
-            locked = select(_A.alert_id).where(of_day).order_by(_A.alert_id).with_for_update()
-            known = connection.execute(locked).scalars().all()
+        with self.database.writing(Alone.DESK) as connection:
+            known = connection.scalars(select(_A.alert_id).where(of_day)).all()
             connection.execute(update(schema.alerts).where(of_day).values(firing=False))
             store_found(connection, rows)
             scorers.settle_day(connection, day, detector)
@@ -255,7 +252,7 @@ class CaseStore:
         They stay in the history, without entity, explanation and notes; what analysts decided on
         them counts no more, because nothing is left that could be learned from.
         """
-        with self.database.writing() as connection:
+        with self.database.writing(Alone.DESK) as connection:
             subjects.erase(connection, alert_ids)
             refresh(connection, alert_ids)
 
@@ -265,13 +262,13 @@ class CaseStore:
         Their context and the text of their lines go; notices that tell of the values go whole.
         Allow rules that name them are about nothing any more.
         """
-        with self.database.writing() as connection:
+        with self.database.writing(Alone.DESK) as connection:
             refresh(connection, forget(connection, environment, values))
             return subjects.scrub(connection, environment, values)
 
     def weigh(self, environments: Mapping[str, Environment]) -> None:
         """Make assets weigh in the queue what the catalog's environments say."""
-        with self.database.writing() as connection:
+        with self.database.writing(Alone.DESK) as connection:
             weigh(connection, environments)
 
     def counts(self, environment: str | None = None, detector: str | None = None) -> Counts:
@@ -290,7 +287,7 @@ class CaseStore:
         Raises:
             InputError: a record bears the id of one of another environment or detector.
         """
-        with self.database.writing() as connection:
+        with self.database.writing(Alone.DESK) as connection:
             return scorers.take(connection, sent)
 
     def records(
@@ -352,7 +349,7 @@ class CaseStore:
 
     def add_triggers(self, triggers: Sequence[Trigger]) -> list[Trigger]:
         """Store these calls for retrainings durably; returns those that were new."""
-        with self.database.writing() as connection:
+        with self.database.writing(Alone.RETRAINING) as connection:
             return store_triggers(connection, triggers)
 
     def triggers(self, detector: str | None = None, limit: int = 100) -> list[Trigger]:
@@ -368,12 +365,12 @@ class CaseStore:
 
     def pause(self, detector: str, by: str, reason: str, until: datetime | None = None) -> Pause:
         """Neither retrain nor release a detector (`*`: any) until then, or until it is resumed."""
-        with self.database.writing() as connection:
+        with self.database.writing(Alone.RETRAINING) as connection:
             return store_pause(connection, detector, by, reason, until)
 
     def resume(self, detector: str, by: str) -> Pause:
         """End the pause of a detector (`*`: the one of all); InputError: there is none."""
-        with self.database.writing() as connection:
+        with self.database.writing(Alone.RETRAINING) as connection:
             return end_pause(connection, detector, by)
 
     def pauses(self, now: datetime | None = None) -> list[Pause]:

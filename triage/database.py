@@ -1,7 +1,23 @@
-"""The database of the case store: connections on which a commit is durable, tables up to date."""
+"""The database of the case store: connections on which a commit is durable, tables up to date.
+
+On SQLite one transaction writes at a time, in all processes. On Postgres many do, and each of their
+statements sees what the others have committed until then: what a transaction read may not be so any
+more when it writes. So a transaction that decides by what it reads says what it decides about, and
+is `Alone` with it until its end:
+
+    with database.writing(Alone.PEOPLE) as connection:
+        if not taken(connection, name):
+            insert(connection, name)
+
+A unique key, or one statement that looks and changes (`UPDATE … WHERE … RETURNING`), needs nobody
+to wait, and is better where it says all. Isolation level SERIALIZABLE would not do: half of the
+verdicts that four analysts give at once would fail and have to be given again, because all of them
+change the same sums, and what stands in the audit trail cannot be taken back.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum, unique
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +27,40 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from whetstone.errors import InputError
 
-REVISION = "0007"
+REVISION = "0009"
 """The newest revision in `triage/migrations/versions`."""
 BUSY_SECONDS = 60
-_LOCK = 0x5768_6574_7374
+
+
+@unique
+class Alone(IntEnum):
+    """What one transaction at a time decides about; the numbers are Postgres' advisory locks.
+
+    A transaction waits for them before it changes a row, and for several in this order: so nobody
+    waits for one who waits for him, which Postgres would notice after a second (`deadlock_timeout`)
+    and end by failing one of the two.
+    """
+
+    MIGRATION = 0x5768_6574_7374
+    """The tables themselves."""
+    DESK = 0x5175_6575_65
+    """Alerts, scorers' records, verdicts, allow rules, and the queue that follows from them."""
+    SLICES = 0x5768_6574_736C
+    """Random slices of a day's alerts."""
+    RECEIPTS = 0x5768_6574_7265
+    """What was made from verdicts."""
+    CHANGES = 0x5768_6574_6368
+    """The order of what happened."""
+    PEOPLE = 0x5768_6574_7065
+    """People, what they may, their sessions and tokens."""
+    VIEWS = 0x5768_6574_7669
+    """Kept views of the queue."""
+    RETRAINING = 0x5768_6574_7274
+    """Calls for retrainings, and pauses."""
+    UPLOADS = 0x5768_6574_7570
+    """Whether uploads are accepted or discarded."""
+    NOTICES = 0x5768_6574_6E6F
+    """What owners have been told."""
 
 
 class Database:
@@ -45,13 +91,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, what: Alone | None = None) -> Iterator[Connection]:
         """A transaction that is on disk once the block is left.
 
-        On SQLite it holds the write lock from its start, so that what it read is still so when it
-        writes.
+        Args:
+            what: it decides about this, by what it reads: no other does meanwhile. None: each of
+                its statements is right whatever others write.
         """
         with self._writer.begin() as connection:
+            if what is not None:
+                alone(connection, what)
             yield connection
 
     def close(self) -> None:
@@ -62,9 +111,7 @@ class Database:
         # Alembic takes long to import, and is rarely needed.
         from triage.migrations import upgrade
 
-        with self.writing() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        with self.writing(Alone.MIGRATION) as connection:
             known = _revision(connection)
             if known is not None and known > REVISION:
                 raise InputError(
@@ -72,7 +119,17 @@ class Database:
                     f" {known}, this one knows {REVISION}); run that release"
                 )
             if known != REVISION:
+                alone(connection, Alone.DESK)
                 upgrade(connection)
+
+
+def alone(connection: Connection, what: Alone) -> None:
+    """Wait until no other transaction is alone with this; then this one is, until its end.
+
+    On SQLite whoever writes is alone already.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:what)"), {"what": int(what)})
 
 
 def _connect(url: str) -> Engine:

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.records import ERASED
 from triage.rows import utc
 from triage.schema import conditions, deliveries
@@ -82,7 +82,7 @@ class Outbox:
         """Take note of what stands; what is new, and what is over, is to be told."""
         wanted = {(each.subject[:200], each.kind[:64]): each for each in standing}
         now = utc(now)
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.NOTICES) as connection:
             known = {
                 (row.subject, row.kind): row.condition_id
                 for row in connection.execute(select(conditions).where(_C.ended.is_(None)))
@@ -100,21 +100,29 @@ class Outbox:
         now = utc(now)
         ready = and_(_D.state == "waiting", _D.next_at <= now)
         query = select(deliveries, *_SAID).join(conditions).where(ready)
-        with self._database.writing() as connection:
-            locked = query.order_by(_D.delivery_id).limit(limit).with_for_update(skip_locked=True)
-            found = [_delivery(row) for row in connection.execute(locked)]
+        with self._database.writing(Alone.NOTICES) as connection:
+            chosen = connection.execute(query.order_by(_D.delivery_id).limit(limit))
+            found = [_delivery(row) for row in chosen]
             _set(connection, found, next_at=now + LEASE)
         return found
 
     def sent(self, delivered: Sequence[Delivery]) -> None:
-        """They have been sent."""
-        with self._database.writing() as connection:
+        """They have been sent; what ended on their way is called off."""
+        ids = [delivery.delivery_id for delivery in delivered if not delivery.over]
+        late = (
+            select(_D.condition_id, _D.address, _C.ended)
+            .join(conditions)
+            .where(_D.delivery_id.in_(ids), _D.state == "dropped", _C.ended.is_not(None))
+        )
+        with self._database.writing(Alone.NOTICES) as connection:
+            for row in connection.execute(late).all():
+                _tell(connection, row.condition_id, [row.address], row.ended, over=True)
             _set(connection, delivered, state="sent")
 
     def failed(self, undelivered: Sequence[Delivery], now: datetime) -> None:
         """They could not be sent: they are tried again, ever more rarely, for a week."""
         now = utc(now)
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.NOTICES) as connection:
             for delivery in undelivered:
                 pause = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(delivery.attempts, 20))
                 attempts = delivery.attempts + 1
@@ -127,13 +135,13 @@ class Outbox:
 
     def drop(self, unwanted: Sequence[Delivery]) -> None:
         """Their address is no longer in the settings: they are not sent."""
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.NOTICES) as connection:
             _set(connection, unwanted, state="dropped")
 
     def scrub(self, values: Collection[str]) -> int:
         """Take the text out of notices that tell of any of these values; of how many."""
         telling = or_(*(_C.text.contains(value, autoescape=True) for value in values if value))
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.NOTICES) as connection:
             done = connection.execute(update(conditions).where(telling).values(text=ERASED))
         return done.rowcount
 

@@ -51,6 +51,8 @@ def store_pause(
 ) -> Pause:
     """Begin a pause and return it; it takes the place of one in force, and equals repeat nothing.
 
+    The transaction must be `Alone.RETRAINING`, as for `end_pause`.
+
     Raises:
         InputError: a text is missing, or the end has passed.
     """

@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
 )
 
 from triage import schema
@@ -82,6 +83,8 @@ class Scorer:
 def take(connection: Connection, sent: Sequence[Incoming]) -> Taken:
     """Store what is new in `sent`; of each record the highest revision stays.
 
+    The transaction must be `Alone.DESK`.
+
     Raises:
         InputError: a record bears the id of one of another environment or detector.
     """
@@ -99,7 +102,7 @@ def take(connection: Connection, sent: Sequence[Incoming]) -> Taken:
     for record in new:
         _same_owner(record, before.get((record.record_id, record.role)))
     if new:
-        connection.execute(_upsert_newer(connection), [_record_row(record) for record in new])
+        connection.execute(_upsert_record(connection), [_record_row(record) for record in new])
     champions = [r.alert.alert_id for r in new if r.alert is not None and r.role == Role.CHAMPION]
     _check_alerts(connection, new)
     settle(connection, champions)
@@ -174,14 +177,17 @@ def raised(connection: Connection, detector: str) -> dict[str, datetime]:
 
 def heard(connection: Connection, environment: str, name: str, digest: dict[str, Any]) -> None:
     """A scorer told of itself; what is kept for a time only is removed on this occasion."""
+    note_served(connection, environment, digest, now())
     values = {"environment": environment, "name": name, "heard": now(), "digest": digest}
     insert = dialect_of(connection).insert(schema.scorers)
     told = {"heard": insert.excluded.heard, "digest": insert.excluded.digest}
     keys = [_S.environment, _S.name]
     connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=told), values)
-    note_served(connection, environment, digest, now())
     old = and_(_R.role.in_(_FLEETING), _R.received < now() - KEPT)
-    connection.execute(delete(schema.records).where(old))
+    # What others hold they remove, or change: nobody waits here.
+    free = select(_R.record_id, _R.role).where(old).with_for_update(skip_locked=True)
+    these = tuple_(_R.record_id, _R.role).in_(free)
+    connection.execute(delete(schema.records).where(these))
 
 
 def scorers(connection: Connection) -> list[Scorer]:
@@ -256,16 +262,11 @@ def _alert_row(record: dict[str, Any]) -> dict[str, Any]:
     return row | {"firing": False, "status": alert.status}
 
 
-def _upsert_newer(connection: Connection) -> Any:
+def _upsert_record(connection: Connection) -> Any:
     insert = dialect_of(connection).insert(schema.records)
     keys = [_R.record_id, _R.role]
-    # Another process may have stored a later revision since we looked.
-    newer = _R.revision < insert.excluded.revision
-    return insert.on_conflict_do_update(
-        index_elements=keys,
-        set_=_excluded(insert, schema.records, [*keys, _R.raised]),
-        where=newer,
-    )
+    told = _excluded(insert, schema.records, [*keys, _R.raised])
+    return insert.on_conflict_do_update(index_elements=keys, set_=told)
 
 
 def _upsert_alert(connection: Connection) -> Any:

@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Row, Select, select
 
 from triage import schema
 from triage.rows import utc
-from triage.statements import dialect_of
 from triage.texts import checked_text
 
 _T = schema.triggers.c
@@ -72,7 +71,7 @@ def person_trigger(detector: str, by: str, reason: str, at: datetime | None = No
 
 
 def store_triggers(connection: Connection, triggers: Sequence[Trigger]) -> list[Trigger]:
-    """Store what is not stored yet, and return it.
+    """Store what is not stored yet, and return it; the transaction must be `Alone.RETRAINING`.
 
     Raises:
         InputError: a text is missing or too long.
@@ -81,10 +80,8 @@ def store_triggers(connection: Connection, triggers: Sequence[Trigger]) -> list[
     if not rows:
         return []
     known = set(connection.scalars(select(_T.trigger_id).where(_T.trigger_id.in_(rows))))
-    insert = dialect_of(connection).insert(schema.triggers)
-    # On Postgres another process may have stored one since.
-    statement = insert.on_conflict_do_nothing(index_elements=[_T.trigger_id])
-    connection.execute(statement, list(rows.values()))
+    if new := [row for name, row in rows.items() if name not in known]:
+        connection.execute(schema.triggers.insert(), new)
     return [trigger for trigger in triggers if trigger.trigger_id not in known]
 
 

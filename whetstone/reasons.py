@@ -40,6 +40,11 @@ class Change:
             return "appeared"
         return "disappeared" if self.after is None else "changed"
 
+    @property
+    def brief(self) -> str:
+        """Without the versions of an input: they are hashes, which tell people nothing."""
+        return f"{self.what} {self.verb}" if self.kind == "input" else str(self)
+
     def __str__(self) -> str:
         if self.before is None or self.after is None or self.before == self.after:
             return f"{self.what} {self.verb}"

@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         return self.home / "keys" / "privacy"
 
     @property
+    def webhook_keys(self) -> Path:
+        """Keys under which the secrets of webhooks lie in the case store."""
+        return self.home / "keys" / "webhooks.key"
+
+    @property
     def privacy_audit(self) -> Path:
         """Who looked behind pseudonyms, or erased: JSON lines, chained by hashes."""
         return self.home / "audit" / "privacy.jsonl"

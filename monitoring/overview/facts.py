@@ -176,8 +176,7 @@ class _Reader:
     def _in_words(self, name: str, root: Change) -> str:
         if root.what == f"triggers/{name}" and name in self._triggers:
             return self._triggers[name]
-        # The versions of inputs are hashes, which say nothing.
-        return f"{root.what} {root.verb}" if root.kind == "input" else str(root)
+        return root.brief
 
 
 def _alerts_of(day: str) -> Place:
@@ -189,7 +188,7 @@ def _newest_landed(landing: Path) -> dict[tuple[str, str], str]:
     """The newest day of each (environment, source) of which anything has ever landed."""
     found: dict[tuple[str, str], str] = {}
     for directory in landing.glob("*/*"):
-        with suppress(NotADirectoryError):
+        with suppress(NotADirectoryError, FileNotFoundError):
             days = [name for name in os.listdir(directory) if _is_day(name)]  # noqa: PTH208
             if days:
                 found[directory.parent.name, directory.name] = max(days)

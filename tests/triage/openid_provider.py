@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-CLIENT, SECRET = "desk", "s3cret & more"
+CLIENT, SECRET, ACCESS = "desk", "s3cret & more", "an.access-token"
 PKCE_FAILED, BAD_CLIENT = "the verifier is wrong", "the client is wrong"
 Claims = dict[str, Any]
 
@@ -43,6 +43,8 @@ class OpenIdProvider:
         algorithm: with which ID tokens are signed.
         twist: changes the claims of the next ID tokens, from what they ought to be.
         sign: makes the token of claims; None: as it ought to.
+        info: what its userinfo endpoint says; None: it has none.
+        announced: what its discovery document says besides.
         codes: what was handed out: code -> the query of the authorization request.
     """
 
@@ -52,6 +54,8 @@ class OpenIdProvider:
     twist: Callable[[Claims], None] = lambda claims: None
     sign: Callable[[Claims], str] | None = None
     codes: dict[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    info: Claims | None = None
+    announced: Claims = field(default_factory=dict[str, Any])
 
     def authorize(self, url: str) -> dict[str, str]:
         """Log in there, sent by the desk to `url`; returns the query that leads back."""
@@ -67,9 +71,15 @@ class OpenIdProvider:
         if path == "/.well-known/openid-configuration":
             endpoints = {"authorization_endpoint": "authorize", "token_endpoint": "token"}
             told = {name: f"{self.issuer}/{place}" for name, place in endpoints.items()}
+            if self.info is not None:
+                told["userinfo_endpoint"] = f"{self.issuer}/me"
+            told |= self.announced
             return {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", **told}
         if path == "/keys":
             return {"keys": [_public(name, key) for name, key in keys().items()]}
+        if path == "/me":
+            right = self.info is not None and authorization == f"Bearer {ACCESS}"
+            return self.info if self.info and right else {"error": "invalid_token"}
         assert path == "/token"
         both = base64.b64encode(f"{CLIENT}:s3cret+%26+more".encode()).decode()
         if authorization != f"Basic {both}":
@@ -78,7 +88,7 @@ class OpenIdProvider:
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         if _base64(digest) != asked["code_challenge"]:
             return {"error": PKCE_FAILED}
-        return {"token_type": "Bearer", "access_token": "none", "id_token": self._token(asked)}
+        return {"token_type": "Bearer", "access_token": ACCESS, "id_token": self._token(asked)}
 
     def _token(self, asked: Mapping[str, str]) -> str:
         now = int(time.time())

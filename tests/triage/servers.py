@@ -85,9 +85,11 @@ class Served:
             "POST", path, body, {"Content-Type": "application/x-www-form-urlencoded", **sent}
         )
 
-    def upload(self, path: str, fields: Mapping[str, str], files: Mapping[str, File]) -> Answer:
+    def upload(
+        self, path: str, fields: Mapping[str, str], files: Mapping[str, File], **headers: str
+    ) -> Answer:
         """Send a form with files."""
-        csrf, sent = self.seen({})
+        csrf, sent = self.seen(headers)
         border = uuid.uuid4().hex
         parts = [(f'name="{name}"', value) for name, value in {"csrf": csrf, **fields}.items()]
         parts += [(f'name="{name}"; filename="{file[0]}"', file[1]) for name, file in files.items()]

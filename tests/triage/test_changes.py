@@ -84,7 +84,7 @@ def test_many_readers_at_once_give_each_change_one_place(database: Database) -> 
 def test_alerts_and_verdicts_are_told_on_either_database(case_store_url: str) -> None:
     with closing(CaseStore(case_store_url)) as cases:
         webhooks = Webhooks(cases.database)
-        webhook = webhooks.register("*", "https://soar.example/", EVERY, "ada")
+        webhook = webhooks.register("*", "https://soar.example/", EVERY, "ada", "secret")
         fill(cases)
         opened = Changes(cases.database).since(0, [ChangeKind.ALERT_OPENED], None, 100)
         assert {change.subject for change in opened} == {"a1", "a2", "a3", "a4", "r1", "r2", "r3"}
@@ -114,7 +114,8 @@ def test_a_request_is_worked_off_once_and_its_answer_is_kept(database: Database)
         repeated.begin(Asked.of("ada", "k", "/verdicts", b"[]"))
     with pytest.raises(KeyReusedError):
         repeated.begin(Asked.of("ada", "k", "/elsewhere", b"{}"))
-    assert repeated.begin(Asked.of("bob", "k", "/verdicts", b"{}")) is None
-    repeated.dropped(asked)
-    assert repeated.begin(asked) is None
+    others = Asked.of("bob", "k", "/verdicts", b"{}")
+    assert repeated.begin(others) is None
+    repeated.dropped(others)
+    assert repeated.begin(others) is None
     assert asked.id_of(0) == Asked.of("ada", "k", "/verdicts", b"{}").id_of(0) != asked.id_of(1)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.triage.logged_in import PASSWORD, cookie_of, entrance, with_people
 from tests.triage.servers import Answer, Served, serving
-from triage.access import Role
+from triage.access import MOST_BODY_BYTES, Role
 from triage.access.login_rates import TRIES_OF_A_NAME
 from triage.access.sessions import IDLE, LONGEST, Sessions
 from triage.serve import serve
@@ -184,6 +184,25 @@ def test_files_are_kept_for_ever_under_the_url_of_their_content_only(served: Ser
     assert served.get("/static/../serve.py").status == 404
 
 
+def test_no_redirection_leads_to_the_host_that_a_request_names(served: Served) -> None:
+    eve = cookie_of(served, "eve")
+    for path in ("/rules/", "/api/alerts/", "//evil.example/", "/login/"):
+        for sent in (eve, {}):
+            answer = served.get(path, Host="evil.example", X_Forwarded_Host="evil.example", **sent)
+            assert "//evil" not in answer.headers.get("Location", "").partition("?")[0], path
+            assert answer.status in (303, 401, 404)
+
+
+def test_who_may_not_contribute_uploads_no_more_than_anybody(served: Served) -> None:
+    for path, headers in (("/contribute", cookie_of(served, "eve")), ("/login", {})):
+        kind = {"Content-Type": "multipart/form-data; boundary=b", **headers}
+        whole = BEGINNING + b"x" * MOST_BODY_BYTES + b"\r\n--b--\r\n"
+        assert served.send("POST", path, whole, kind).status == 413
+
+
+BEGINNING = b'--b\r\nContent-Disposition: form-data; name="raw"; filename="auth.log"\r\n\r\n'
+
+
 def test_behind_tls_cookies_travel_by_nothing_else(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -244,6 +263,7 @@ def test_while_the_case_store_is_gone_everybody_is_told_to_come_again(
         for path in ("/", "/api/alerts", "/health"):
             answer = broken.get(path)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+            assert "no such table" not in answer.text, "nobody is told of the database's inside"
 
 
 def test_a_server_that_others_reach_wants_somebody_who_can_log_in(

@@ -1,20 +1,27 @@
 """The case store's tables: made by revisions, equal to what the code says, whatever was there."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import create_engine, insert, select, text
 
+from tests.triage import queues
 from tests.triage.scorer_records import DAY, of_batch
-from triage import CaseStore
+from triage import CaseStore, schema
 from triage.database import REVISION, Database
 from triage.migrations import configuration
+from triage.queue import Filters, Queue
 from triage.schema import metadata
 from whetstone.errors import InputError
 
@@ -39,6 +46,21 @@ INSERT INTO alerts VALUES ('aa', '2026-03-02', 'brute', '1', 'berlin', 'sshd', '
     '{"host": "h"}', '2026-03-02 12:00:00', '2026-03-02 12:01:00', 0.9, 0.5, '[]', 1);
 INSERT INTO verdicts VALUES
     (1, 'v1', 'aa', 'true_positive', 'ada', '2026-03-02 13:00:00', 'seen');
+"""
+
+# Opens a store, and is killed when it says so many lines.
+KILLED = """
+import os, signal, sys
+from triage.database import Database
+from whetstone import console
+
+def say(text):
+    said.append(text)
+    if len(said) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+said, console.say = [], say
+Database(sys.argv[1])
 """
 
 
@@ -96,3 +118,75 @@ def test_a_store_that_a_later_release_has_used_is_left_alone(new_store_url: str)
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(InputError, match="a later release has used it"):
         Database(new_store_url)
+
+
+def test_an_upgrade_says_how_far_the_queue_is(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "cases.db")) as old:
+        old.executescript(FIRST_RELEASE)
+    Database(url).close()
+    assert capsys.readouterr().err.splitlines() == [
+        "making the queue of 1 alerts anew",
+        "1 groups made",
+    ]
+    Database(url).close()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("line", [1, 2], ids=["at the beginning", "when all is written"])
+def test_an_upgrade_that_is_killed_has_changed_nothing_and_begins_anew(
+    url: str, tmp_path: Path, line: int
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "cases.db")) as old:
+        old.executescript(FIRST_RELEASE)
+    with closing(sqlite3.connect(tmp_path / "cases.db")) as old:
+        before = list(old.iterdump())
+    ended = subprocess.run([sys.executable, "-c", KILLED, url, str(line)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    with closing(sqlite3.connect(tmp_path / "cases.db")) as old:
+        assert list(old.iterdump()) == before
+    with closing(CaseStore(url)) as store:
+        (case,) = Queue(store.database).cases(Filters(state="judged")).items
+        assert (case.top.alert_id, case.true_positives) == ("aa", 1)
+        assert queues.kept(store) == queues.rebuilt(store)
+
+
+def test_a_revision_after_which_the_queue_stays_as_it_is_does_not_make_it_anew(
+    new_store_url: str,
+) -> None:
+    if new_store_url.startswith("sqlite"):
+        Path(new_store_url.removeprefix("sqlite:///")).parent.mkdir()
+    group = _a_group()
+    engine = create_engine(new_store_url)
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0002")
+        connection.execute(insert(schema.groups).values(group))
+    engine.dispose()
+    with closing(Database(new_store_url)) as database, database.reading() as connection:
+        # No alert stands in it: made anew, it would be gone.
+        assert [dict(row._mapping) for row in connection.execute(select(schema.groups))] == [group]
+
+
+def _a_group() -> dict[str, object]:
+    noon = datetime.fromisoformat("2026-03-02T12:00:00")
+    numbers = ("open", "judged", "allowed", "true_positives", "false_positives", "events")
+    factors = ("calibrated", "weight", "base", "risk")
+    return {
+        "group_id": "g",
+        "environment": "berlin",
+        "detector": "brute",
+        "unit": "h",
+        "entity": {"host": "h"},
+        "subject": "h",
+        "pattern": "p",
+        "day": date(2026, 3, 2),
+        "state": "open",
+        **dict.fromkeys(numbers, 1),
+        "counted": 1,
+        "first": noon,
+        "last": noon,
+        "top_alert": "aa",
+        **dict.fromkeys(factors, 0.5),
+        "detectors": 1,
+    }

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import ValidationError
+from sqlalchemy import select
 
 from tests.triage.logged_in import entrance, with_people
 from tests.triage.openid_provider import (
@@ -20,7 +22,8 @@ from tests.triage.openid_provider import (
     unsigned,
 )
 from tests.triage.servers import Answer, Served, serving
-from triage.access import Role
+from triage import schema
+from triage.access import Permission, Role
 from triage.access.login_attempts import Attempt, LoginAttempts
 from triage.access.oidc import Provider
 from triage.incoming import now
@@ -59,6 +62,10 @@ def served(shared: Served, provider: OpenIdProvider) -> Served:
     provider.person = {"sub": "4711", "preferred_username": "ada", "groups": ["soc", "other"]}
     provider.algorithm, provider.sign = "RS256", None
     provider.twist = lambda claims: None
+    provider.info, provider.announced = None, {}
+    settings = shared.app.state.desk.settings
+    # What it says of itself is kept for an hour otherwise.
+    entrance(shared).provider = Provider(settings, shared.cases.database)
     entrance(shared).logins.__init__()
     return shared
 
@@ -131,6 +138,27 @@ def test_who_is_in_no_group_with_a_role_is_not_let_in(
     assert (refusal.status, "in no group that has a role" in refusal.text) == (403, True)
 
 
+def test_who_comes_back_in_no_group_keeps_nothing_in_sessions_and_tokens_of_before(
+    served: Served, provider: OpenIdProvider
+) -> None:
+    provider.person |= {"sub": "9", "preferred_username": "max", "groups": ["platform"]}
+    before = Browser(served, provider)
+    before.returns(before.begins())
+    known = entrance(served)
+    person = known.people.find("max")
+    assert person is not None
+    scope, everywhere = frozenset([Permission.READ]), frozenset(["*"])
+    token = known.api_tokens.add(person.principal, "of-max", scope, everywhere, 1)
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert served.get("/api/alerts", **bearer).status == 200
+    provider.person |= {"groups": ["guests"]}
+    again = Browser(served, provider)
+    refused(again, again.returns(again.begins()), "in no group that has a role")
+    assert before.get("/settings/people", {}).status == 403
+    assert before.get("/rules", {}).status == 403
+    assert served.get("/api/alerts", **bearer).status == 403
+
+
 def test_nobody_takes_the_name_of_somebody_else(browser: Browser, provider: OpenIdProvider) -> None:
     provider.person |= {"sub": "2", "preferred_username": "root"}
     refusal = browser.returns(browser.begins())
@@ -151,6 +179,10 @@ WRONG_CLAIMS: dict[str, tuple[Callable[[Claims], None], str]] = {
     "no nonce": (drop("nonce"), "answers another login (nonce)"),
     "another audience": (put(aud="payroll"), "for another client (aud)"),
     "another party": (put(aud=[CLIENT, "payroll"], azp="payroll"), "for another client (azp)"),
+    "several audiences, no party": (put(aud=[CLIENT, "payroll"]), "for another client (azp)"),
+    "an empty subject": (put(sub=""), "characters of ASCII (sub)"),
+    "a subject that no store takes": (put(sub="\ud800"), "characters of ASCII (sub)"),
+    "a subject without end": (put(sub="x" * 256), "characters of ASCII (sub)"),
     "another issuer": (put(iss="https://evil.example"), "of another issuer (iss)"),
     "expired": (put(exp=AGO), "has expired (exp)"),
     "of the future": (put(iat=LATER), "of the future (iat"),
@@ -234,6 +266,108 @@ def test_an_answer_of_another_provider_and_a_refusal_are_told_apart(browser: Bro
     state = browser.begins()["state"]
     denied = browser.returns({"error": "access_denied", "state": state})
     refused(browser, denied, "the identity provider refused (&#39;access_denied&#39;)")
+
+
+def test_a_provider_that_always_names_itself_is_not_believed_without_its_name(
+    browser: Browser, provider: OpenIdProvider
+) -> None:
+    provider.announced = {"authorization_response_iss_parameter_supported": True}
+    query = browser.begins()
+    del query["iss"]
+    refused(browser, browser.returns(query), "the answer is of another issuer (iss)")
+    assert browser.returns(browser.begins()).status == 303
+
+
+def test_groups_that_the_id_token_lacks_are_asked_of_the_userinfo_endpoint(
+    browser: Browser, provider: OpenIdProvider
+) -> None:
+    provider.info = {"sub": "4711", "groups": ["soc"], "preferred_username": "root"}
+    provider.twist = drop("groups")
+    assert browser.returns(browser.begins()).status == 303
+    page = browser.get("/settings/account", {}).text
+    assert "analyst in berlin" in page
+    assert "<h1>ada</h1>" in page, "the ID token is believed before userinfo"
+
+
+def test_groups_of_the_id_token_count_alone_where_it_names_any(
+    browser: Browser, provider: OpenIdProvider
+) -> None:
+    provider.info = {"sub": "4711", "groups": ["platform"]}
+    browser.returns(browser.begins())
+    assert "analyst in berlin" in browser.get("/settings/account", {}).text
+    empty = Browser(browser.served, provider)
+    provider.twist = put(groups=[])
+    refused(empty, empty.returns(empty.begins()), "in no group that has a role")
+
+
+WRONG_INFO: dict[str, tuple[Claims, str]] = {
+    "about somebody else": ({"sub": "1", "groups": ["platform"]}, "about somebody else (sub)"),
+    "about nobody": ({"groups": ["platform"]}, "about somebody else (sub)"),
+    "refused": ({}, "/me answers with status 400"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_INFO)
+def test_userinfo_that_cannot_be_believed_is_refused_by_name(
+    browser: Browser, provider: OpenIdProvider, case: str
+) -> None:
+    provider.info, named = WRONG_INFO[case]
+    provider.twist = drop("groups")
+    refused(browser, browser.returns(browser.begins()), named)
+
+
+def log_out(browser: Browser) -> Answer:
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    return browser.served.form("/logout", {}, Cookie=cookie)
+
+
+def test_a_logout_here_is_one_at_the_provider(browser: Browser, provider: OpenIdProvider) -> None:
+    provider.announced = {"end_session_endpoint": f"{provider.issuer}/bye?lang=en"}
+    browser.returns(browser.begins())
+    secret = browser.cookies["whetstone_session"]
+    answer = log_out(browser)
+    assert answer.status == 200
+    place = answer.headers["Refresh"].removeprefix("0; url=")
+    assert place.startswith(f"{provider.issuer}/bye?lang=en&")
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(place).query).items()}
+    assert asked["post_logout_redirect_uri"] == f"{PUBLIC}/login"
+    assert asked["client_id"] == CLIENT
+    hint = jwt.decode(asked["id_token_hint"], options={"verify_signature": False})
+    assert (hint["sub"], hint["iss"]) == ("4711", provider.issuer)
+    assert 'whetstone_session=""' in answer.cookies
+    assert "/settings/account" not in answer.text, "nobody is known any more"
+    browser.cookies["whetstone_session"] = secret
+    assert browser.get("/rules", {}).status == 303
+
+
+def test_the_session_ends_here_also_where_the_provider_has_no_logout_or_is_away(
+    served: Served, provider: OpenIdProvider
+) -> None:
+    for away in (False, True):
+        browser = Browser(served, provider)
+        browser.returns(browser.begins())
+        if away:
+            known = served.app.state.desk.settings
+            gone = known.oidc.model_copy(update={"issuer": "http://127.0.0.1:9"})
+            elsewhere = known.model_copy(update={"oidc": gone})
+            entrance(served).provider = Provider(elsewhere, served.cases.database)
+        answer = log_out(browser)
+        assert (answer.status, answer.headers["Location"]) == (303, "/login")
+        assert browser.get("/rules", {}).headers["Location"].startswith("/login?")
+
+
+def test_whoever_reads_the_store_finds_no_id_token(
+    browser: Browser, provider: OpenIdProvider
+) -> None:
+    browser.returns(browser.begins())
+    with browser.served.cases.database.reading() as connection:
+        (kept,) = connection.execute(
+            select(schema.sessions.c.id_token).where(schema.sessions.c.name == "ada").limit(1)
+        ).one()
+    found = entrance(browser.served).sessions.id_token(browser.cookies["whetstone_session"])
+    assert found is not None
+    assert kept is not None
+    assert not [part for part in found.split(".") if part in kept]
 
 
 def test_a_code_that_somebody_else_caught_is_worth_nothing(

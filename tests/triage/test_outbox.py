@@ -134,3 +134,12 @@ def test_what_is_erased_is_told_nobody_any_more(outbox: Outbox) -> None:
     texts = {delivery.kind: delivery.text for delivery in outbox.due(NOW)}
     assert texts == {"drift": "moved", "features": "[erased]"}
     assert outbox.record([DRIFT, naming], NOW + MINUTE).began == 0, "it is not told anew"
+
+
+def test_what_ends_while_it_is_on_its_way_is_called_off_once_it_is_there(outbox: Outbox) -> None:
+    outbox.record([DRIFT], NOW)
+    on_its_way = outbox.due(NOW)
+    outbox.record([], NOW + MINUTE)
+    outbox.sent(on_its_way)
+    assert send_all(outbox, NOW + MINUTE) == [("ssh", "team:a#0", True), ("ssh", "*#0", True)]
+    assert outbox.due(NOW + LEASE + MINUTE) == []

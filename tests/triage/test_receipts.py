@@ -19,6 +19,7 @@ from triage.judging.progress import note_progress
 from triage.judging.receipts import Receipts, happened
 from triage.judging.verdicts import Said
 from whetstone.lake import Lake, Manifest, Place
+from whetstone.reasons import replaced
 
 FALSE = Said.checked("false_positive")
 ATTACK = Said.checked("true_positive")
@@ -53,7 +54,7 @@ class World:
         place = Place("golden", "attacks")
         with self.lake.stage(place) as staged:
             pq.write_table(pa.table(rows), staged.path("part.parquet"))
-            staged.commit(Manifest("1", {}, version, 1, cause="verdicts/attacks changed"))
+            staged.commit(self._manifest(place, {"verdicts/attacks": f"of {version}"}, version))
         self.note()
 
     def train(self, golden: str, version: str) -> None:
@@ -97,8 +98,19 @@ class World:
     def _made(
         self, layer: str, version: str, inputs: dict[str, str], facts: dict[str, Any] | None = None
     ) -> None:
-        with self.lake.stage(Place(layer, "brute")) as staged:
-            staged.commit(Manifest("1", inputs, version, 1, facts=facts or {}, cause="cadence"))
+        place = Place(layer, "brute")
+        with self.lake.stage(place) as staged:
+            staged.commit(self._manifest(place, inputs, version, facts or {}))
+
+    def _manifest(
+        self,
+        place: Place,
+        inputs: dict[str, str],
+        version: str,
+        facts: dict[str, Any] | None = None,
+    ) -> Manifest:
+        before = replaced(self.lake.manifest(place), "1", inputs)
+        return Manifest("1", inputs, version, 1, facts=facts or {}, cause="a run", before=before)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +144,7 @@ def test_a_receipt_grows_with_what_is_made_from_the_verdict(world: World) -> Non
     assert (receipt.detector, receipt.environment, receipt.waits) == ("brute", "berlin", "")
     dataset, model, judged, release, served = receipt.steps
     assert (dataset.version, dataset.cause) == ("g1", "verdicts/attacks changed")
-    assert (model.version, model.cause) == ("m1", "cadence")
+    assert (model.version, model.cause) == ("m1", "verdicts/attacks changed")
     assert judged.detail["passed"]
     assert judged.detail["metrics"] == {
         "average_precision": {"before": 0.8, "after": 0.9},

@@ -12,9 +12,9 @@ from sqlalchemy import Row, delete, insert, select, update
 from triage import schema
 from triage.access.granting import TOKEN_PREFIX, check_person, check_scopes
 from triage.access.people import People
-from triage.access.principal import EVERYWHERE, Permission, Principal
+from triage.access.principal import EVERYWHERE, LOCAL, Permission, Principal
 from triage.access.secret_words import kept, new_secret
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.incoming import now
 from whetstone.audit import AuditLog
 from whetstone.errors import InputError
@@ -24,7 +24,7 @@ PREFIX = "wst_"
 MOST_DAYS = 366
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NOTED_EACH = timedelta(minutes=1)
-_T = schema.api_tokens.c
+_P, _T = schema.people.c, schema.api_tokens.c
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ class ApiTokens:
         """Make a token, and return it: this is the only time that it can be seen.
 
         Raises:
-            InputError: the label is none or taken, nothing is allowed, or it is to last too long.
+            InputError: the label is none or taken, nothing is allowed, it is to last too long, or
+                `by` was removed meanwhile.
             HTTPException: 403, `by` may not all of that.
         """
         if not _LABEL.fullmatch(label):
@@ -98,23 +99,25 @@ class ApiTokens:
             raise InputError(f"days {days}: take 1 to {MOST_DAYS}")
         check_person(by)
         check_scopes(by, scopes, environments)
-        owner = self._people.find(by.name)
         secret, time = PREFIX + new_secret(), self._clock()
         row = {
             "token_id": secrets.token_hex(4),
             "hash": kept(secret),
             "label": label,
-            "owner": owner and owner.name,
             "by": by.name,
             "scopes": sorted(scopes),
             "environments": sorted(environments),
             "created": time,
             "expires": time + timedelta(days=days),
         }
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.PEOPLE) as connection:
             if connection.execute(select(_T.label).where(_T.label == label)).first():
                 raise InputError(f"label {label}: another token bears it")
-            connection.execute(insert(schema.api_tokens).values(row))
+            owner = connection.scalar(select(_P.name).where(_P.name == by.name))
+            # A token without an owner outlives everybody: it is made on the machine itself only.
+            if owner is None and by != LOCAL:
+                raise InputError(f"{by.name}: there is no such person any more")
+            connection.execute(insert(schema.api_tokens).values({**row, "owner": owner}))
             self._note(by, "token.add", row)
         return secret
 
@@ -132,7 +135,7 @@ class ApiTokens:
             HTTPException: 403, it may what `by` may not.
         """
         check_person(by)
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.PEOPLE) as connection:
             query = select(schema.api_tokens).where(_T.token_id == token_id)
             row = connection.execute(query).first()
             if row is None:

@@ -10,15 +10,17 @@ MOST_BODY_BYTES = 8 << 20
 BODY_SECONDS = 60.0
 MOST_UPLOAD_BYTES = 256 << 20
 UPLOAD_SECONDS = 600.0
-_UPLOADS = "/contribute"
+UPLOADS = "/contribute"
+"""Where raw files are uploaded to: they may be larger and take longer than all else."""
 
 
-def limited(receive: Receive, path: str) -> Receive:
+def limited(receive: Receive, is_upload: bool) -> Receive:
     """`receive` for a body of bounded size that must come in bounded time.
 
-    Raw files, which are uploaded to one path, may be larger and take longer than all else.
+    Args:
+        receive: of the server.
+        is_upload: whether raw files come, of somebody who may contribute some.
     """
-    is_upload = path == _UPLOADS
     most, seconds = (
         (MOST_UPLOAD_BYTES, UPLOAD_SECONDS) if is_upload else (MOST_BODY_BYTES, BODY_SECONDS)
     )

@@ -1,8 +1,10 @@
 """Against requests that other sites make a browser send: where they come from, and a token.
 
 A token belongs to a session, or to the cookie of a visitor without one (before the login, and on
-this machine where nobody logs in): an HMAC over it, so that whoever plants a cookie cannot know
-its token. Requests with `Authorization` need none: no browser sends that by itself.
+this machine where nobody logs in): an HMAC over it. Who could plant a cookie of their own knows the
+token of that: behind TLS the prefix `__Host-` keeps other sites from it, and everywhere where a
+request comes from is looked at, too. Requests with `Authorization` need none: no browser sends
+that by itself.
 """
 
 import hashlib

@@ -14,7 +14,7 @@ from triage.access.csrf import csrf_token
 from triage.access.login_rates import LoginRates
 from triage.access.oidc import Provider
 from triage.access.people import People
-from triage.access.principal import LOCAL, Principal, scorer_of
+from triage.access.principal import LOCAL, Permission, Principal, scorer_of
 from triage.access.rates import Rates
 from triage.access.scorer_tokens import Tokens
 from triage.access.sessions import Sessions
@@ -43,6 +43,10 @@ class Asking:
     bears_token: bool = False
     why: str = ""
     is_foreign_host: bool = False
+
+    def may(self, permission: Permission) -> bool:
+        """Whether it is somebody who may this anywhere."""
+        return self.principal is not None and self.principal.may(permission)
 
 
 class Entrance:
@@ -89,12 +93,20 @@ class Entrance:
         """Whether people must log in, and can."""
         return self.provider is not None or self.people.any()
 
-    def who(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Asking:
-        """Who sent a request with these headers and cookies."""
+    def who(
+        self, headers: Mapping[str, str], cookies: Mapping[str, str], *, used: bool = True
+    ) -> Asking:
+        """Who sent a request with these headers and cookies.
+
+        Args:
+            headers: of the request.
+            cookies: of the request.
+            used: whether somebody sent it; else a page that lies open, which keeps no session.
+        """
         if "authorization" in headers:
             return self._bearer(headers["authorization"])
         if session := cookies.get(self.session_cookie):
-            name = self.sessions.name_of(session)
+            name = self.sessions.name_of(session, used=used)
             person = None if name is None else self.people.find(name)
             if person is not None:
                 return Asking(person.principal, session)

@@ -5,7 +5,9 @@ page in somebody's browser cannot reach it by a name of its own (DNS rebinding).
 but a few says who sent it: with a session's cookie, or `Authorization: Bearer TOKEN` (RFC 6750).
 """
 
+import logging
 import math
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -17,13 +19,17 @@ from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from triage.access.bodies import limited
+from triage.access.bodies import UPLOADS, limited
 from triage.access.entrance import Asking, Entrance
 from triage.access.headers import STATIC_PATH, harden
-from triage.access.principal import LOCAL
+from triage.access.principal import LOCAL, Permission
 from triage.access.secret_words import new_secret
 
+UNAVAILABLE = "the case store cannot be used; send it again later"
+_LOG = logging.getLogger(__name__)
 _OPEN_PATHS = frozenset({"/health", "/login", "/login/provider", "/login/callback"})
+# What pages ask for by themselves while nobody touches them.
+_OF_PAGES = frozenset({"/news"})
 _OF_PROGRAMS = ("/api/", "/openapi.json", "/health", STATIC_PATH)
 
 
@@ -57,10 +63,12 @@ class Guard:
                     answer.append("set-cookie", self._visitor(made))
             await send(message)
 
-        refusal = _unreadable(headers)
+        refusal, asking = _unreadable(headers), Asking()
         if refusal is None and not scope["path"].startswith(STATIC_PATH):
             try:
-                asking = await run_in_threadpool(self._entrance.who, headers, cookies)
+                used = scope["path"] not in _OF_PAGES
+                who = partial(self._entrance.who, headers, cookies, used=used)
+                asking = await run_in_threadpool(who)
             except DBAPIError as error:
                 await unavailable(error)(scope, receive, hardened)
                 return
@@ -76,7 +84,9 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, hardened)
         else:
-            await self._app(scope, limited(receive, scope["path"]), hardened)
+            # The body is read before the route asks who sent it: who may not upload sends little.
+            is_upload = scope["path"] == UPLOADS and asking.may(Permission.CONTRIBUTE)
+            await self._app(scope, limited(receive, is_upload), hardened)
 
     def _refusal(self, scope: Scope, headers: Headers, asking: Asking) -> Response | None:
         path = scope["path"]
@@ -107,11 +117,13 @@ def too_often(seconds: float) -> JSONResponse:
 
 
 def unavailable(error: DBAPIError) -> JSONResponse:
-    """The answer while the case store cannot be used."""
-    response = refused(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        f"the case store cannot be used: {error.orig}; send it again later",
-    )
+    """The answer while the case store cannot be used.
+
+    What the database says is for the log: it names hosts, accounts and tables to whoever asks.
+    """
+    # With escapes: what was asked for may stand in it, and must not write lines of its own.
+    _LOG.error("the case store cannot be used: %r", str(error.orig))
+    response = refused(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE)
     response.headers["retry-after"] = "5"
     return response
 

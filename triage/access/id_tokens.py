@@ -12,6 +12,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 """Signatures with public keys, nothing else: neither `none`, nor HMAC with a key that all know."""
 _LEEWAY_SECONDS = 60
 _LONGEST = 32_768
+_LONGEST_SUBJECT = 255
 _WRONG = {
     jwt.ExpiredSignatureError: "it has expired (exp)",
     jwt.ImmatureSignatureError: "it is of the future (iat, nbf)",
@@ -60,8 +61,14 @@ class IdTokens:
         except jwt.PyJWTError as error:
             reason = next((text for kind, text in _WRONG.items() if isinstance(error, kind)), None)
             raise _refused(reason or f"it cannot be read ({type(error).__name__})") from error
-        if claims.get("azp", self._client_id) != self._client_id:
+        # Who names several clients has to say for which of them it was made.
+        several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        if claims.get("azp", None if several else self._client_id) != self._client_id:
             raise _refused("it was made for another client (azp)")
+        # OpenID Connect Core 1.0, 2.
+        subject = claims["sub"]
+        if not (0 < len(subject) <= _LONGEST_SUBJECT and subject.isascii()):
+            raise _refused(f"its subject is not 1 to {_LONGEST_SUBJECT} characters of ASCII (sub)")
         if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
             raise _refused("it answers another login (nonce)")
         return claims

@@ -13,7 +13,7 @@ from triage import schema
 from triage.access.granting import check_grants, check_person, keep_an_admin
 from triage.access.passwords import Passwords
 from triage.access.principal import EVERYWHERE, PERMISSIONS, Principal, Role
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.incoming import now
 from whetstone.audit import AuditLog
 from whetstone.errors import InputError
@@ -90,7 +90,7 @@ class People:
         if not _NAME.fullmatch(name):
             raise InputError(f"name {name!r}: write up to 100 of A-Z a-z 0-9 . _ @ + -")
         known = self._passwords.hash(password)
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.PEOPLE) as connection:
             if _find(connection, name) is not None:
                 raise InputError(f"name {name}: somebody bears it already")
             _insert(connection, name, {"password": known}, roles)
@@ -106,7 +106,7 @@ class People:
                 environments would be left.
             HTTPException: 403, that one has, or would get, what `by` may not give.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.PEOPLE) as connection:
             person = _find(connection, name)
             if person is None:
                 raise InputError(f"{name}: there is no such person")
@@ -128,13 +128,16 @@ class People:
             InputError: there is no such person, or none who has a password; it is too short.
             HTTPException: 403, that one has what `by` may not give.
         """
-        with self._database.reading() as connection:
+        known = self._passwords.hash(password)
+        with self._database.writing(Alone.PEOPLE) as connection:
             _of(connection, by, name)
-        self._change_password(by.name, name, password)
+            self._change_password(connection, by.name, name, known)
 
     def set_own_password(self, name: str, password: str) -> None:
         """The same for oneself, who has shown the one of before."""
-        self._change_password(name, name, password)
+        known = self._passwords.hash(password)
+        with self._database.writing(Alone.PEOPLE) as connection:
+            self._change_password(connection, name, name, known)
 
     def remove(self, by: Principal, name: str) -> None:
         """Take somebody away, with sessions and tokens; verdicts keep the name.
@@ -143,7 +146,7 @@ class People:
             InputError: there is no such person, or no admin of all environments would be left.
             HTTPException: 403, that one has what `by` may not give.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.PEOPLE) as connection:
             _of(connection, by, name)
             for table in (schema.sessions, schema.grants):
                 connection.execute(delete(table).where(table.c.name == name))
@@ -164,35 +167,36 @@ class People:
     ) -> Person:
         """Whom an identity provider has recognised, with the roles of today's groups.
 
-        The name of the first time stays, whatever the provider calls that subject later.
+        The name of the first time stays, whatever the provider calls that subject later. Who is in
+        no group any more loses at once what sessions and tokens of before still may.
 
         Raises:
-            InputError: somebody else bears the name, or it is none.
+            InputError: somebody else bears the name, it is none, or there are no roles.
         """
         known = select(_P.name).where(_P.issuer == issuer, _P.subject == subject)
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.PEOPLE) as connection:
             kept = connection.execute(known).scalar()
-            if kept is None:
+            if kept is None and roles:
                 if not _NAME.fullmatch(name):
                     raise InputError("the identity provider's name for you cannot be used here")
                 if _find(connection, name) is not None:
                     raise InputError(f"name {name}: somebody else bears it; ask an admin")
                 _insert(connection, name, {"issuer": issuer, "subject": subject}, roles)
-            else:
+            elif kept is not None:
                 _set_roles(connection, kept, roles)
             found = _find(connection, kept or name)
+        if not roles:
+            raise InputError(f"login: {name[:100]!r} is in no group that has a role here")
         assert found is not None
         return found
 
-    def _change_password(self, by: str, name: str, password: str) -> None:
-        known = self._passwords.hash(password)
-        with self._database.writing() as connection:
-            person = _find(connection, name)
-            if person is None or person.issuer is not None:
-                raise InputError(f"{name}: has no password here")
-            connection.execute(update(schema.people).where(_P.name == name).values(password=known))
-            connection.execute(delete(schema.sessions).where(schema.sessions.c.name == name))
-            self._note(by, "person.password", "another password", name)
+    def _change_password(self, connection: Connection, by: str, name: str, known: str) -> None:
+        person = _find(connection, name)
+        if person is None or person.issuer is not None:
+            raise InputError(f"{name}: has no password here")
+        connection.execute(update(schema.people).where(_P.name == name).values(password=known))
+        connection.execute(delete(schema.sessions).where(schema.sessions.c.name == name))
+        self._note(by, "person.password", "another password", name)
 
     def _note(
         self, by: str, what: str, why: str, name: str, environment: str | None = None

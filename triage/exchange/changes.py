@@ -27,19 +27,17 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
     update,
 )
 
 from triage import schema
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.queue.states import NO_PROBE, STATES
 from triage.statements import dialect_of
 
 EVERYWHERE = "*"
 _C = schema.changes.c
 _A = schema.alerts.c
-_ORDERING = 0x5768_6574_6368
 
 
 class ChangeKind(StrEnum):
@@ -172,9 +170,7 @@ class Changes:
         with self._database.reading() as connection:
             if connection.execute(new.limit(1)).first() is None:
                 return
-        with self._database.writing() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:one)"), {"one": _ORDERING})
+        with self._database.writing(Alone.CHANGES) as connection:
             last = connection.scalar(select(func.max(_C.place))) or 0
             places = [
                 {"this": change_id, "its_place": place}

@@ -19,6 +19,7 @@ from triage.exchange.changes import Changes, Happened
 from triage.exchange.letters import letter
 from triage.exchange.posting import DeliveryError, Letter, RefusalError, post
 from triage.exchange.targets import Network, networks, target
+from triage.exchange.webhook_keys import WebhookKeys
 from triage.exchange.webhooks import Webhook, Webhooks
 from whetstone.errors import InputError, WhetstoneError
 
@@ -38,11 +39,13 @@ class Delivery:
     Args:
         cases: what is told of.
         allowed: networks that webhooks may reach besides the public internet.
+        keys: open their secrets.
     """
 
-    def __init__(self, cases: CaseStore, allowed: Sequence[Network]) -> None:
+    def __init__(self, cases: CaseStore, allowed: Sequence[Network], keys: WebhookKeys) -> None:
         self._cases = cases
         self._allowed = allowed
+        self._keys = keys
         self._changes = Changes(cases.database)
         self._webhooks = Webhooks(cases.database)
 
@@ -91,10 +94,10 @@ class Delivery:
 
     def _post(self, webhook: Webhook, what: Letter) -> None:
         try:
-            where = target(webhook.url, self._allowed)
+            where, secret = target(webhook.url, self._allowed), self._keys.opened(webhook.secret)
         except InputError as error:
             raise DeliveryError(str(error)) from error
-        post(where, webhook.secret, what)
+        post(where, secret, what)
 
 
 class Sender:
@@ -126,9 +129,12 @@ def webhook_sender(desk: Desk) -> Sender:
     """The sender of an installation, not started yet.
 
     Raises:
-        InputError: WHETSTONE_WEBHOOK_NETWORKS is wrong.
+        InputError: WHETSTONE_WEBHOOK_NETWORKS is wrong, or the file of the keys is.
     """
-    return Sender(Delivery(desk.cases, networks(desk.settings.webhook_networks)))
+    allowed = networks(desk.settings.webhook_networks)
+    keys = WebhookKeys.of(desk.settings.webhook_keys)
+    Webhooks(desk.database).seal(keys)
+    return Sender(Delivery(desk.cases, allowed, keys))
 
 
 def _now() -> datetime:

@@ -1,14 +1,17 @@
 """Webhooks as those manage them who may: each only in environments of theirs, and on record."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 
 from triage.access import Permission, Principal
+from triage.access.secret_words import new_secret
 from triage.desk import Desk
 from triage.exchange.changes import ChangeKind
 from triage.exchange.targets import checked, networks
+from triage.exchange.webhook_keys import WebhookKeys
 from triage.exchange.webhooks import Webhook, Webhooks
 
 
@@ -17,14 +20,20 @@ def register(
 ) -> Webhook:
     """Have a URL told of what happens in an environment (`*`: anywhere).
 
+    The `secret` of what is returned is not sealed: this is the only time that it can be seen.
+
     Raises:
         HTTPException: 403, it is not the steward's environment.
         InputError: webhooks may not lead there.
     """
     steward.check(Permission.MANAGE, environment)
     allowed = checked(url, networks(desk.settings.webhook_networks))
+    secret, keys = new_secret(), WebhookKeys.of(desk.settings.webhook_keys)
     _note(desk, steward, "webhook.register", environment)
-    return Webhooks(desk.database).register(environment, allowed, kinds, steward.name)
+    made = Webhooks(desk.database).register(
+        environment, allowed, kinds, steward.name, keys.sealed(secret)
+    )
+    return replace(made, secret=secret)
 
 
 def managed(desk: Desk, steward: Principal) -> list[Webhook]:

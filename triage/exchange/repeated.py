@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, tuple_, update
 
 from triage import schema
 from triage.database import Database
@@ -70,20 +70,20 @@ class Repeated:
         """
         now = datetime.now(UTC).replace(tzinfo=None)
         row = {"principal": asked.principal, "key": asked.key, "digest": asked.digest}
+        over = or_(_R.claimed < now - KEPT, and_(_R.answer.is_(None), _R.claimed < now - LEASE))
         with self._database.writing() as connection:
-            connection.execute(
-                delete(schema.answered_requests).where(
-                    or_(
-                        _R.claimed < now - KEPT,
-                        and_(_R.answer.is_(None), _R.claimed < now - LEASE),
-                    )
-                )
-            )
+            # What others hold they remove: two that begin at once do not wait for each other.
+            free = select(_R.principal, _R.key).where(over).with_for_update(skip_locked=True)
+            these = tuple_(_R.principal, _R.key).in_(free)
+            connection.execute(delete(schema.answered_requests).where(these))
             insert = dialect_of(connection).insert(schema.answered_requests)
             claim = insert.values(row | {"claimed": now}).on_conflict_do_nothing()
             if connection.execute(claim.returning(_R.key)).first() is not None:
                 return None
-            known = connection.execute(select(schema.answered_requests).where(_this(asked))).one()
+            known = connection.execute(select(schema.answered_requests).where(_this(asked))).first()
+        if known is None:
+            # It was dropped between the two statements.
+            raise StillAnsweringError
         if known.digest != asked.digest:
             raise KeyReusedError
         if known.answer is None:
@@ -93,13 +93,18 @@ class Repeated:
     def answered(self, asked: Asked, answer: Any) -> None:
         """Keep the answer, as JSON has it."""
         with self._database.writing() as connection:
-            mine = update(schema.answered_requests).where(_this(asked))
+            mine = update(schema.answered_requests).where(_claim(asked))
             connection.execute(mine.values(answer=answer))
 
     def dropped(self, asked: Asked) -> None:
         """The request was refused: the key is free for one that is right."""
         with self._database.writing() as connection:
-            connection.execute(delete(schema.answered_requests).where(_this(asked)))
+            connection.execute(delete(schema.answered_requests).where(_claim(asked)))
+
+
+def _claim(asked: Asked) -> ColumnElement[bool]:
+    """The request while it is being answered; after `LEASE` its key may be another's."""
+    return and_(_this(asked), _R.digest == asked.digest, _R.answer.is_(None))
 
 
 def _this(asked: Asked) -> ColumnElement[bool]:

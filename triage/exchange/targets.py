@@ -19,8 +19,18 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 MOST_CHARACTERS = 2_000
 _PORTS = {"https": 443, "http": 80}
+_CLEAR = "use https: what is told would be read on the way"
 # Prefixes of IPv6 in which an IPv4 address follows: where packets end is that address's matter.
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Of IPv6 nothing else is handed out to the internet (RFC 4291, 2.4; site-local is not of it).
+_GLOBAL = IPv6Network("2000::/3")
+# Outside of what Python calls private, and yet not the internet's.
+_INTERNAL = (
+    ip_network("192.0.0.0/24"),  # protocol assignments; the metadata service of a cloud
+    ip_network("192.88.99.0/24"),  # relays of 6to4, to wherever they lead
+    ip_network("168.63.129.16/32"),  # the host of a virtual machine of Azure, and its keys
+    ip_network("3fff::/20"),  # documentation (RFC 9637)
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ def checked(url: str, allowed: Sequence[Network]) -> str:
     if parts.username is not None or parts.fragment:
         raise _wrong("leave out user name, password and what stands behind #")
     if parts.scheme == "http" and not allowed:
-        raise _wrong("use https: what is told would be read on the way")
+        raise _wrong(_CLEAR)
     try:
         literal = ip_address(parts.hostname)
     except ValueError:
@@ -104,6 +114,8 @@ def target(url: str, allowed: Sequence[Network]) -> Target:
     # One forbidden address is enough: an attacker's name may well have public ones beside it.
     if not addresses or not all(_may(_bare(address), allowed) for address in addresses):
         raise _wrong(_refusal(host))
+    if parts.scheme == "http" and not all(_within(_bare(each), allowed) for each in addresses):
+        raise _wrong(_CLEAR)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, addresses[0], host, port, path)
 
@@ -114,12 +126,23 @@ def _bare(address: str) -> Address:
 
 
 def _may(address: Address, allowed: Sequence[Network]) -> bool:
-    inner = _inner(address)
-    if any(address.version == each.version and address in each for each in allowed):
+    if _within(address, allowed):
         return True
+    inner = _inner(address)
     if inner is not None:
         return _may(inner, allowed)
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    if address.version == 6 and address not in _GLOBAL:
+        return False
+    special = address.is_multicast or address.is_reserved or _within(address, _INTERNAL)
+    return address.is_global and not special
+
+
+def _within(address: Address, places: Sequence[Network]) -> bool:
+    """Whether it lies in one of the networks, by itself or as what it leads to."""
+    inner = _inner(address)
+    if any(address.version == each.version and address in each for each in places):
+        return True
+    return inner is not None and _within(inner, places)
 
 
 def _inner(address: Address) -> IPv4Address | None:

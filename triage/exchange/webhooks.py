@@ -16,6 +16,8 @@ from sqlalchemy import Row, and_, delete, insert, select, update
 from triage import schema
 from triage.database import Database
 from triage.exchange.changes import EVERYWHERE, ChangeKind, Changes
+from triage.exchange.webhook_keys import WebhookKeys
+from whetstone.errors import InputError
 
 LEASE = timedelta(minutes=10)
 """For so long a webhook whose queue one process sends is left alone by all others."""
@@ -31,7 +33,7 @@ class Webhook:
     Attributes:
         environment: it is told of what happens there; `*`: everywhere.
         kinds: it is told of these.
-        secret: key of the signatures.
+        secret: key of the signatures, sealed with `WebhookKeys`.
         by: who registered it.
         place: of the last change that it was told of.
         delivered: how many changes its receiver took.
@@ -69,10 +71,12 @@ class Webhooks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def register(self, environment: str, url: str, kinds: Sequence[ChangeKind], by: str) -> Webhook:
+    def register(
+        self, environment: str, url: str, kinds: Sequence[ChangeKind], by: str, secret: str
+    ) -> Webhook:
         """Register a URL; it is told of what happens from now on.
 
-        The URL must have passed `targets.checked`. The secret of the answer is drawn at random.
+        The URL must have passed `targets.checked`, the secret is sealed.
         """
         now = _now()
         new: dict[str, Any] = {
@@ -80,7 +84,7 @@ class Webhooks:
             "environment": environment,
             "url": url,
             "kinds": sorted(set(kinds)),
-            "secret": secrets.token_urlsafe(32),
+            "secret": secret,
             "by": by,
             "created": now,
             "place": Changes(self._database).last(),
@@ -109,6 +113,17 @@ class Webhooks:
         """Tell it nothing more."""
         with self._database.writing() as connection:
             connection.execute(delete(schema.webhooks).where(_W.webhook_id == webhook_id))
+
+    def seal(self, keys: WebhookKeys) -> None:
+        """Seal with the newest key what lies there in the clear, or under an earlier one."""
+        for webhook in self.listed():
+            if keys.is_newest(webhook.secret):
+                continue
+            try:
+                secret = keys.sealed(keys.opened(webhook.secret))
+            except InputError:  # its deliveries say so
+                continue
+            self._set(webhook, secret=secret)
 
     def claim(self, webhook: Webhook, now: datetime) -> bool:
         """Whether the caller may send its queue now; nobody else may before `release`.

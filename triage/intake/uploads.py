@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import Connection, Row, and_, select, update
 
 from triage import schema
+from triage.database import Alone
 from triage.definitions import definitions
 from triage.desk import Desk
 from triage.incoming import now
@@ -113,8 +114,7 @@ class Uploads:
     def upload(self, upload_id: str) -> Upload | None:
         """The upload of this id; None: there is none."""
         with self._desk.database.reading() as connection:
-            query = select(schema.uploads).where(_U.upload_id == upload_id)
-            return next(iter(_uploads(connection, query)), None)
+            return _find(connection, upload_id)
 
     def accept(self, upload_id: str) -> Upload:
         """Make it a contribution; to accept it again changes nothing.
@@ -122,49 +122,40 @@ class Uploads:
         Raises:
             InputError: there is no such upload, its preview failed, or it was discarded.
         """
-        upload = self._known(upload_id)
-        if upload.decision == "accepted":
-            return upload
-        if not upload.can_be_accepted:
-            raise InputError(
-                f"upload {upload_id} cannot be accepted: it is"
-                f" {upload.decision or upload.job.state}; upload it again"
-            )
         catalog = definitions(self._desk.settings)
         directory = directory_of(self._desk, upload_id)
-        accepted, _ = contribute(
-            self._desk.settings.contributions,
-            upload.dataset,
-            catalog.source_of(catalog.golden_dataset(upload.dataset)).name,
-            directory / upload.raw_name,
-            directory / _LABELS,
-            contributor=upload.job.by,
-            day=upload.day,
-            note=upload.note,
-        )
-        return self._decide(upload_id, {"decision": "accepted", "contribution": accepted.id})
+        with self._desk.database.writing(Alone.UPLOADS) as connection:
+            upload = _known(connection, upload_id)
+            if upload.decision == "accepted":
+                return upload
+            if not upload.can_be_accepted:
+                raise InputError(
+                    f"upload {upload_id} cannot be accepted: it is"
+                    f" {upload.decision or upload.job.state}; upload it again"
+                )
+            accepted, _ = contribute(
+                self._desk.settings.contributions,
+                upload.dataset,
+                catalog.source_of(catalog.golden_dataset(upload.dataset)).name,
+                directory / upload.raw_name,
+                directory / _LABELS,
+                contributor=upload.job.by,
+                day=upload.day,
+                note=upload.note,
+            )
+            decided = {"decision": "accepted", "contribution": accepted.id}
+            upload = _decide(connection, upload_id, decided)
+        shutil.rmtree(directory, ignore_errors=True)
+        return upload
 
     def discard(self, upload_id: str) -> Upload:
         """Forget its files; what was accepted stays accepted."""
-        upload = self._known(upload_id)
-        return upload if upload.decision else self._decide(upload_id, {"decision": "discarded"})
-
-    def _known(self, upload_id: str) -> Upload:
-        upload = self.upload(upload_id)
-        if upload is None:
-            raise InputError(f"there is no upload {upload_id}")
-        return upload
-
-    def _decide(self, upload_id: str, decided: dict[str, Any]) -> Upload:
-        with self._desk.database.writing() as connection:
-            mine = and_(_U.upload_id == upload_id, _U.decision.is_(None))
-            connection.execute(update(schema.uploads).where(mine).values(decided))
-            # A preview that goes on is of no use to anybody.
-            going = and_(_J.job_id == upload_id, _J.ended.is_(None))
-            stopped = {"state": JobState.STOPPED, "ended": now()}
-            connection.execute(update(schema.jobs).where(going).values(stopped))
+        with self._desk.database.writing(Alone.UPLOADS) as connection:
+            upload = _known(connection, upload_id)
+            if not upload.decision:
+                upload = _decide(connection, upload_id, {"decision": "discarded"})
         shutil.rmtree(directory_of(self._desk, upload_id), ignore_errors=True)
-        return self._known(upload_id)
+        return upload
 
     def _expire(self) -> None:
         old = and_(_U.decision.is_(None), _J.at < now() - KEPT)
@@ -195,6 +186,27 @@ def _plain_name(name: str) -> str:
     plain = PureWindowsPath(PurePosixPath(name).name).name.strip().lstrip(".-")
     kept = "".join(c if c.isalnum() or c in "._-" else "_" for c in plain)[-120:]
     return kept if kept and kept != _LABELS else f"raw-{kept or 'log'}"
+
+
+def _decide(connection: Connection, upload_id: str, decided: dict[str, Any]) -> Upload:
+    connection.execute(update(schema.uploads).where(_U.upload_id == upload_id).values(decided))
+    # A preview that goes on is of no use to anybody.
+    going = and_(_J.job_id == upload_id, _J.ended.is_(None))
+    stopped = {"state": JobState.STOPPED, "ended": now()}
+    connection.execute(update(schema.jobs).where(going).values(stopped))
+    return _known(connection, upload_id)
+
+
+def _known(connection: Connection, upload_id: str) -> Upload:
+    upload = _find(connection, upload_id)
+    if upload is None:
+        raise InputError(f"there is no upload {upload_id}")
+    return upload
+
+
+def _find(connection: Connection, upload_id: str) -> Upload | None:
+    query = select(schema.uploads).where(_U.upload_id == upload_id)
+    return next(iter(_uploads(connection, query)), None)
 
 
 def _uploads(connection: Connection, query: Any) -> list[Upload]:

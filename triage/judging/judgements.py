@@ -16,10 +16,9 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, null, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from triage import schema
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.exchange.changes import Change, ChangeKind, tell
 from triage.judging.suspending import suspend_for
 from triage.judging.verdicts import Said, store_verdict
@@ -55,16 +54,10 @@ class Judgements:
         Raises:
             InputError: one of them cannot be stored; the message says why.
         """
-        try:
-            with self._database.writing() as connection:
-                # In the order in which others lock them, so that none waits for the other.
-                order = sorted(range(len(wanted)), key=lambda place: wanted[place].alert_id)
-                stored = {place: store_verdict(connection, wanted[place]) for place in order}
-                _settle(connection, [verdict for verdict, new in stored.values() if new])
-        except IntegrityError as error:
-            # Another process took an id for another alert at the same moment.
-            raise InputError("verdict_id: another verdict has taken it; send a new one") from error
-        return [stored[place][0] for place in range(len(wanted))]
+        with self._database.writing(Alone.DESK) as connection:
+            stored = [store_verdict(connection, verdict) for verdict in wanted]
+            _settle(connection, [verdict for verdict, new in stored if new])
+        return [verdict for verdict, _ in stored]
 
     def give_group(self, group_id: str, said: Said, by: str, batch_id: str) -> list[Verdict]:
         """Say the same of all alerts of a group that stand open in the queue.
@@ -99,7 +92,7 @@ class Judgements:
             InputError: there is no such verdict, or it is another analyst's.
         """
         now = datetime.now(UTC).replace(tzinfo=None)
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.DESK) as connection:
             given = _of(connection, given_id)
             if not given:
                 raise InputError(f"no verdict {given_id!r}: it was never stored")
@@ -142,7 +135,7 @@ class Judgements:
     def _give_all(
         self, chosen: ColumnElement[bool], said: Said, by: str, batch_id: str
     ) -> list[Verdict]:
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.DESK) as connection:
             if before := _of(connection, batch_id):
                 return _same(before, said, by, batch_id)
             alert_ids = _still_to_judge(connection, chosen, by)
@@ -160,7 +153,7 @@ class Judgements:
 
 
 def _still_to_judge(connection: Connection, chosen: ColumnElement[bool], by: str) -> list[str]:
-    """The alerts that a verdict on all of the chosen ones is about, locked."""
+    """The alerts that a verdict on all of the chosen ones is about."""
     in_queue = and_(
         chosen, FIRES, _A.rule_id.is_(None), func.coalesce(_A.probe, false()) == false()
     )
@@ -168,9 +161,7 @@ def _still_to_judge(connection: Connection, chosen: ColumnElement[bool], by: str
     others = select(_V.seq).where(mine, _V.by != by).exists()
     for wanted in (not_(JUDGED), and_(JUDGED, not_(others))):
         query = select(_A.alert_id).where(in_queue, wanted)
-        found = connection.scalars(
-            query.order_by(_A.alert_id).limit(MOST_AT_ONCE + 1).with_for_update()
-        ).all()
+        found = connection.scalars(query.order_by(_A.alert_id).limit(MOST_AT_ONCE + 1)).all()
         if len(found) > MOST_AT_ONCE:
             raise InputError(
                 f"more than {MOST_AT_ONCE} alerts: judge them group by group, or propose a rule"

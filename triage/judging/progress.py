@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, and_, func, select, update
 
 from triage import schema
-from triage.database import Database
+from triage.database import Alone, Database, alone
 from triage.exchange.changes import EVERYWHERE, Change, ChangeKind, tell
 from triage.records import VerdictValue, current
 from triage.rows import verdict_of
 from triage.statements import dialect_of
 from whetstone.lake import Lake, Manifest, Place
+from whetstone.root_causes import root_changes
 
 _T = schema.receipt_steps.c
 _P = schema.receipts.c
@@ -28,6 +29,7 @@ _V = schema.verdicts.c
 _ONCE = ("name", "kind", "version", "environment", "at")
 _ORIGIN = "verdict:"
 _AT_ONCE = 5_000
+_TOLD_CAUSES = 3
 _COMPARED = ("average_precision", "balanced_accuracy", "share_right")
 
 
@@ -51,7 +53,7 @@ class Step:
         version: of the dataset, or of the model.
         at: when, UTC.
         environment: that serves it; else empty.
-        cause: why it was made, as its run was told.
+        cause: what began the chain of changes that ended in it, or what its run was told.
         detail: what more there is to say, see `_steps`.
         seq: its place among all steps; 0 before it is stored.
     """
@@ -84,11 +86,12 @@ def note_progress(database: Database, lake: Lake, dataset: str, detectors: Seque
     if not new:
         return
     labels = _labels(lake, dataset) if held in new else {}
-    if lake.manifest(Place("golden", dataset)) != made:
-        # Whoever is replacing it will note it.
-        return
-    with database.writing() as connection:
-        for step in new:
+    told = [replace(step, cause=_because(lake, step)) for step in new]
+    with database.writing(Alone.RECEIPTS) as connection:
+        if lake.manifest(Place("golden", dataset)) != made:
+            # Whoever has replaced it will note it.
+            return
+        for step in told:
             _note(connection, step, labels)
 
 
@@ -103,8 +106,17 @@ def note_served(
         and isinstance(told.get("detector"), str)
         and isinstance(told.get("version"), str)
     }
-    if not served:
+    if not _new_to(connection, environment, served):
         return
+    alone(connection, Alone.RECEIPTS)
+    for name, version in sorted(_new_to(connection, environment, served)):
+        _note(connection, Step(StepKind.SERVED, name, "", version, at, environment), {})
+
+
+def _new_to(
+    connection: Connection, environment: str, served: set[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Those of these releases that are ours, and that an environment has not served yet."""
     names = [detector for detector, _ in served]
     known = connection.execute(
         select(_T.name, _T.version).where(_T.name.in_(names), _T.kind == StepKind.RELEASE)
@@ -115,9 +127,7 @@ def note_served(
             _T.name.in_(names), _T.kind == StepKind.SERVED, _T.environment == environment
         )
     )
-    new = ours - {(row.name, row.version) for row in told}
-    for name, version in sorted(new):
-        _note(connection, Step(StepKind.SERVED, name, "", version, at, environment), {})
+    return ours - {(row.name, row.version) for row in told}
 
 
 def _steps(lake: Lake, detector: str, dataset: str) -> Iterator[Step]:
@@ -144,6 +154,18 @@ def _step(
     at = datetime.fromisoformat(made.made_at)
     at = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
     return Step(kind, name, dataset, made.version, at, cause=made.cause, detail=detail)
+
+
+def _because(lake: Lake, step: Step) -> str:
+    """What began the chain of changes at whose end a step's version was made."""
+    layer = "golden" if step.kind is StepKind.DATASET else step.kind
+    changes = root_changes(lake, f"{layer}/{step.name}")
+    if changes is None:
+        return step.cause
+    if not changes:
+        return "there was none before"
+    more = f"; and {len(changes) - _TOLD_CAUSES} more" if len(changes) > _TOLD_CAUSES else ""
+    return "; ".join(change.brief for change in changes[:_TOLD_CAUSES]) + more
 
 
 def _judgement(facts: Mapping[str, Any]) -> dict[str, Any]:

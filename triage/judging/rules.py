@@ -19,11 +19,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, func, not_, select, update
 
 from triage import schema
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.exchange.changes import Change, ChangeKind, tell
 from triage.judging.hiding import rule_of
 from triage.judging.matching import Rule, RuleState, checked_entity
-from triage.judging.suspending import locked, suspend
+from triage.judging.suspending import suspend
 from triage.queue import FIRES, JUDGED, refresh
 from triage.records import VerdictValue
 from triage.texts import checked_text
@@ -79,10 +79,11 @@ class Rules:
         self._database = database
 
     def propose(self, wanted: Wanted, by: str, rule_id: str | None = None) -> Rule:
-        """Store a proposal; it hides nothing yet. With a known `rule_id` it returns what is there.
+        """Store a proposal; it hides nothing yet. Proposed again under its id it changes nothing.
 
         Raises:
-            InputError: it names neither a pattern nor an entity, or a field is wrong.
+            InputError: it names neither a pattern nor an entity, a field is wrong, or the `rule_id`
+                is of another's or another environment's rule.
         """
         if not 1 <= wanted.days <= MOST_DAYS:
             raise InputError(f"days: 1 to {MOST_DAYS}, after which somebody looks again")
@@ -101,10 +102,13 @@ class Rules:
             "proposed_at": _now(),
         }
         checked_text("rule_id", row["rule_id"], 64, required=True)
-        with self._database.writing() as connection:
-            if rule_id is None or _find(connection, rule_id) is None:
+        with self._database.writing(Alone.DESK) as connection:
+            before = None if rule_id is None else _find(connection, rule_id)
+            if before is None:
                 connection.execute(schema.rules.insert().values(row))
                 _tell(connection, ChangeKind.RULE_PROPOSED, row["rule_id"])
+            elif (before.environment, before.proposed_by) != (wanted.environment, by):
+                raise InputError("rule_id: another rule has it; load the page again")
             return _rule(connection, row["rule_id"])
 
     def approve(self, rule_id: str, by: str, *, own: bool = False) -> Rule:
@@ -116,7 +120,7 @@ class Rules:
         Raises:
             InputError: there is none, it is in force or was ended, or it is the proposer's own.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.DESK) as connection:
             rule = _rule(connection, rule_id)
             if rule.state not in (RuleState.PROPOSED, RuleState.SUSPENDED):
                 raise InputError(f"rule {rule_id} is {rule.state}: propose a new one")
@@ -135,7 +139,7 @@ class Rules:
         """
         if not 1 <= days <= MOST_DAYS:
             raise InputError(f"days: 1 to {MOST_DAYS}")
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.DESK) as connection:
             rule = _rule(connection, rule_id)
             if rule.state is not RuleState.APPROVED:
                 raise InputError(f"rule {rule_id} is {rule.state}: only what is in force goes on")
@@ -146,7 +150,7 @@ class Rules:
 
     def end(self, rule_id: str, by: str, why: str) -> Rule:
         """End a rule: it hides nothing new; what it hid was expected then and stays hidden."""
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.DESK) as connection:
             rule = _rule(connection, rule_id)
             if rule.state is not RuleState.ENDED:
                 stopped = {"stopped_by": by, "stopped_at": _now(), "stopped_for": _why(why)}
@@ -160,7 +164,7 @@ class Rules:
         Raises:
             InputError: it is not in force and never was.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.DESK) as connection:
             rule = _rule(connection, rule_id)
             if rule.state not in (RuleState.APPROVED, RuleState.SUSPENDED):
                 raise InputError(f"rule {rule_id} is {rule.state}: nothing to suspend")
@@ -260,7 +264,7 @@ def _open_alerts(rule: Rule) -> Select[Any, Any, Any]:
 
 def _hide_open(connection: Connection, rule: Rule) -> None:
     """Let a rule that is in force now take what it is about out of the queue."""
-    found = locked(connection, _open_alerts(rule))
+    found = connection.execute(_open_alerts(rule)).all()
     refresh(connection, [row.alert_id for row in found if rule.about(row.pattern, row.entity)])
 
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, select, update
 
 from triage import schema
 from triage.exchange.changes import Change, ChangeKind, tell
 from triage.judging.hiding import rules_about
 from triage.judging.matching import RuleState
-from triage.queue import one_at_a_time
 from triage.records import ERASED, Verdict
 
 _A = schema.alerts.c
@@ -42,8 +40,7 @@ def suspend(connection: Connection, rule_id: str, by: str, why: str) -> list[str
     ).scalar_one()
     occasion = now.isoformat()
     tell(connection, [Change(ChangeKind.RULE_SUSPENDED, environment, rule_id, occasion)])
-    hidden = select(_A.alert_id).where(_A.rule_id == rule_id)
-    return [row.alert_id for row in locked(connection, hidden)]
+    return list(connection.scalars(select(_A.alert_id).where(_A.rule_id == rule_id)))
 
 
 def forget(connection: Connection, environment: str, values: Collection[str]) -> list[str]:
@@ -61,13 +58,3 @@ def forget(connection: Connection, environment: str, values: Collection[str]) ->
         this = update(schema.rules).where(_U.rule_id == rule_id)
         connection.execute(this.values(entity=left, reason=ERASED))
     return shown_again
-
-
-def locked(connection: Connection, chosen: Select[*tuple[Any, ...]]) -> Sequence[Row[Any]]:
-    """The chosen alerts, locked for a refresh after a rule has changed.
-
-    Whoever refreshes alerts meanwhile waits, and sees the rule as it will be: so what others have
-    locked need not be waited for, and no alert is judged by the rule as it was.
-    """
-    one_at_a_time(connection)
-    return connection.execute(chosen.with_for_update(skip_locked=True)).all()

@@ -82,21 +82,22 @@ class Said:
 def store_verdict(connection: Connection, wanted: Verdict) -> tuple[Verdict, bool]:
     """Store a verdict; returns it, or the one that says the same already, and whether it is new.
 
+    The transaction must be `Alone.DESK`.
+
     Raises:
         InputError: there is no such alert, or the id belongs to a different verdict.
     """
-    # The lock on the alert makes two verdicts on it come one after the other (on SQLite the
-    # transaction holds the only write lock already).
-    alert = select(_A.alert_id).where(_A.alert_id == wanted.alert_id).with_for_update()
+    alert = select(_A.alert_id).where(_A.alert_id == wanted.alert_id)
     if connection.execute(alert).first() is None:
         raise InputError(f"no alert {wanted.alert_id!r}: give the full id of an existing alert")
     same_id = select(schema.verdicts).where(_V.verdict_id == wanted.verdict_id)
     for row in connection.execute(same_id):
         stored = verdict_of(row)
         if (stored.alert_id, stored.value, stored.by) != (wanted.alert_id, wanted.value, wanted.by):
+            # Whose it is, and on which alert, may be nothing that who asks may see.
             raise InputError(
-                f"verdict_id {wanted.verdict_id!r} is {stored.by}'s {stored.value} on alert "
-                f"{stored.alert_id}: a new verdict needs a new id"
+                f"verdict_id {wanted.verdict_id!r}: another verdict has it;"
+                " a new verdict needs a new id"
             )
         return stored, False
     before = _latest(connection, wanted)

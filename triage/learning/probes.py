@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, not_, select
 
 from triage import schema
 from triage.arriving import row_of
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.learning.selection import Candidate, choose, closeness, looks
 from triage.records import Alert
 from triage.statements import dialect_of
@@ -64,7 +64,7 @@ class Probes:
         chosen = {row["alert_id"] for row in rows}
         gone = and_(_A.detector == detector, _FORGOTTEN, _A.day == day, _A.alert_id.not_in(chosen))
         old = and_(_A.detector == detector, _FORGOTTEN, _A.day < day - KEPT)
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.DESK) as connection:
             connection.execute(delete(schema.alerts).where(gone))
             connection.execute(delete(schema.alerts).where(old))
             if rows:

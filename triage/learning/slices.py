@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from triage import schema
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.learning.precision import SlicePrecision, Stratum, slice_precision
 from triage.queue.states import FIRES, JUDGED, NO_PROBE, STANDING
 from triage.records import ERASED, Alert, Verdict, VerdictValue, current
@@ -60,7 +60,7 @@ class Slices:
         with self._database.reading() as connection:
             stale = _stale(connection, since, until)
         for key in stale:
-            with self._database.writing() as connection:
+            with self._database.writing(Alone.SLICES) as connection:
                 _draw(connection, key)
         return len(stale)
 

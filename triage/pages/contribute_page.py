@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Path, Request, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from triage.access import Permission, Principal, needs
+from triage.access import EVERYWHERE, Permission, Principal, needs
 from triage.definitions import definitions
 from triage.desk import Desk, OfDesk
 from triage.intake.uploads import KEPT, Upload, Uploads
@@ -85,7 +85,7 @@ def discard(desk: OfDesk, principal: Contributor, upload_id: UploadId) -> Respon
 
 
 def _listed(request: Request, desk: Desk, principal: Principal, problem: str = "") -> Response:
-    everybody = principal.may(Permission.MANAGE)
+    everybody = principal.may(Permission.MANAGE, EVERYWHERE)
     values = {
         "datasets": sorted(definitions(desk.settings).golden_datasets.values(), key=_title),
         "uploads": Uploads(desk).listed(None if everybody else principal.name),
@@ -97,10 +97,13 @@ def _listed(request: Request, desk: Desk, principal: Principal, problem: str = "
 
 
 def _own(desk: Desk, principal: Principal, upload_id: str) -> Upload:
-    """The upload, if it is theirs: raw logs are nobody else's to see before they are accepted."""
+    """The upload, if it is theirs: raw logs are nobody else's to see before they are accepted.
+
+    They are of no environment, so that only who manages all of them may do it for somebody.
+    """
     found = Uploads(desk).upload(upload_id)
     theirs = found is not None and found.job.by == principal.name
-    if found is None or not (theirs or principal.may(Permission.MANAGE)):
+    if found is None or not (theirs or principal.may(Permission.MANAGE, EVERYWHERE)):
         raise HTTPException(HTTPStatus.NOT_FOUND, "no such upload")
     return found
 

@@ -1,8 +1,10 @@
 """`/groups/{group_id}`: one group of the queue, and why it stands where it stands."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from triage.access import Permission, Principal, needs
@@ -13,6 +15,7 @@ from triage.pages.names import names
 from triage.pages.queue_page import fresh_id
 from triage.pages.rendering import page
 from triage.queue import Queue
+from whetstone.errors import InputError
 
 router = APIRouter()
 _PAGE = 100
@@ -28,9 +31,13 @@ def group_page(
 ) -> Response:
     """The alerts of a group, the worst first."""
     queue = Queue(desk.database)
-    found = queue.case(group_id, limit=_PAGE, after=after)
+    try:
+        found = queue.case(group_id, limit=_PAGE, after=after)
+    except InputError:
+        found = None
+    if found is None or not principal.may(Permission.READ, found.case.environment):
+        raise HTTPException(HTTPStatus.NOT_FOUND, "no such group: it may have been withdrawn")
     case = found.case
-    principal.check(Permission.READ, case.environment, "group_id")
     values = {
         "case": case,
         "alerts": found.alerts,

@@ -2,11 +2,13 @@
 
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from triage.access import Entrance, OfEntrance
+from triage.access.oidc import AFTER_LOGOUT
 from triage.desk import Desk, OfDesk
 from triage.pages.rendering import page
 from triage.pages.settings_page import here
@@ -14,6 +16,7 @@ from whetstone.errors import InputError
 
 router = APIRouter()
 Back = Annotated[str, Query(max_length=2000)]
+_OF_URLS = ":/?#[]@!$&'()*+,;=%"
 _TOO_OFTEN = "too many tries: wait, then try again"
 _WRONG = "this name and password do not belong together"
 _UNKNOWN = "(unknown)"
@@ -78,7 +81,7 @@ def come_back(request: Request, desk: OfDesk, entrance: OfEntrance) -> Response:
         return _form(request, entrance, "/", str(error), HTTPStatus.FORBIDDEN)
     details = {"from": address, "subject": found.subject}
     desk.trail.append(person.name, "login", f"by {found.issuer}", details)
-    return _welcome(request, entrance, person.name, back)
+    return _welcome(request, entrance, person.name, back, found.id_token)
 
 
 @router.post("/logout")
@@ -88,10 +91,19 @@ def log_out(
     entrance: OfEntrance,
     everywhere: Annotated[bool, Form()] = False,
 ) -> Response:
-    """End this session, or all of this person."""
+    """End this session, or all of this person; then that at the identity provider."""
+    place = None
     if request.state.session is not None:
+        id_token = entrance.sessions.id_token(request.state.session)
         _end(request, desk, entrance, everywhere)
-    answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+        place = _logout_there(entrance, id_token)
+    if place is None:
+        answer: Response = RedirectResponse(AFTER_LOGOUT, HTTPStatus.SEE_OTHER)
+    else:
+        # No redirection: the answer to a form may lead to this site only (Content-Security-Policy).
+        nobody = {"principal": None, "has_session": False, "pages": [], "place": place}
+        answer = page(request, "logged_out.html", nobody)
+        answer.headers["refresh"] = f"0; url={quote(place, safe=_OF_URLS)}"
     answer.delete_cookie(entrance.session_cookie, secure=entrance.https, httponly=True)
     return answer
 
@@ -105,9 +117,21 @@ def _end(request: Request, desk: Desk, entrance: Entrance, everywhere: bool) -> 
         entrance.sessions.end(request.state.session)
 
 
-def _welcome(request: Request, entrance: Entrance, name: str, back: str) -> Response:
+def _logout_there(entrance: Entrance, id_token: str | None) -> str | None:
+    """Where the browser logs out at the identity provider; None: nowhere, or it is away."""
+    if entrance.provider is None or id_token is None:
+        return None
+    try:
+        return entrance.provider.logout(id_token)
+    except InputError:
+        return None
+
+
+def _welcome(
+    request: Request, entrance: Entrance, name: str, back: str, id_token: str | None = None
+) -> Response:
     before = request.cookies.get(entrance.session_cookie)
-    secret = entrance.sessions.begin(name, before)
+    secret = entrance.sessions.begin(name, before, id_token)
     answer = RedirectResponse(here(back), HTTPStatus.SEE_OTHER)
     answer.set_cookie(
         entrance.session_cookie, secret, httponly=True, samesite="lax", secure=entrance.https

@@ -14,6 +14,7 @@ from triage.access import LOCAL, Permission, Principal, needs
 from triage.desk import Desk, OfDesk
 from triage.judging.matching import CHECKED, Rule
 from triage.judging.rules import DAYS, MOST_DAYS, Rules, Wanted, is_due
+from triage.pages.names import names
 from triage.pages.rendering import page
 from triage.queue import Queue
 from whetstone.errors import InputError
@@ -47,6 +48,7 @@ def rules(request: Request, desk: OfDesk, reader: Reader) -> Response:
         for rule in known.rules(reader.environments(Permission.READ))
     ]
     values = {"rules": shown, "checked": CHECKED, "days": DAYS, "most_days": MOST_DAYS}
+    values |= {"names": names(desk, reader)}
     return page(request, "rules.html", {**values, "shown_days": _SHOWN_DAYS})
 
 
@@ -58,6 +60,7 @@ def new_rule(
     wanted, title, entity = _like(desk, judge, group_id, alert_id)
     values = {
         "wanted": wanted,
+        "names": names(desk, judge),
         "title": title,
         "entity": entity,
         "hides": Rules(desk.database).would_hide(wanted),
@@ -138,10 +141,15 @@ def _like(
     desk: Desk, judge: Principal, group_id: str, alert_id: str
 ) -> tuple[Wanted, str, dict[str, str]]:
     """A proposal about the pattern of a group or alert, its title and its entity."""
-    if alert_id:
-        alert = desk.cases.alert(alert_id)
-        group_id = alert.group_id or ""
-    case = Queue(desk.database).case(group_id, limit=1).case
+    try:
+        if alert_id:
+            group_id = desk.cases.alert(alert_id).group_id or ""
+        case = Queue(desk.database).case(group_id, limit=1).case
+    except InputError:
+        # The message would name alerts of all environments.
+        case = None
+    if case is None or not judge.may(Permission.READ, case.environment):
+        raise HTTPException(HTTPStatus.NOT_FOUND, "no such alert or group")
     judge.check(Permission.JUDGE, case.environment)
     entity = {str(name): str(value) for name, value in case.entity.items()}
     return Wanted(case.environment, case.detector, case.pattern, {}, "-"), case.title, entity

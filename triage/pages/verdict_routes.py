@@ -19,6 +19,7 @@ from triage.pages.rendering import is_part, page
 from triage.pages.settings_page import here
 from triage.queue import Queue
 from triage.records import Verdict
+from whetstone.errors import InputError
 
 router = APIRouter()
 Judge = Annotated[Principal, needs(Permission.JUDGE)]
@@ -65,7 +66,10 @@ def judge_group(
     back: Annotated[str, Form()] = "",
 ) -> Response:
     """The same verdict on all of a group, or on all alerts like it in its environment."""
-    case = Queue(desk.database).case(group_id, limit=1).case
+    try:
+        case = Queue(desk.database).case(group_id, limit=1).case
+    except InputError:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "no such alert or verdict") from None
     _check(judge, case.environment)
     judgements, batch_id = Judgements(desk.database), verdict_id or uuid.uuid4().hex
     details = {"environment": case.environment, "scope": scope, "batch": batch_id}

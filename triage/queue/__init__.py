@@ -3,14 +3,16 @@
 `patterns`: what an alert looks like, whoever it is about.
 `grouping`, `refresh`: groups and patterns are kept in tables of their own; every transaction that
 changes alerts or verdicts ends with `refresh`, so what is kept is always what a rebuild would make.
-`reading`: pages of the queue. `risk`: its order. `views`: what people keep of it.
+`rebuilding`: all of it anew. `reading`: pages of the queue. `risk`: its order. `views`: what people
+keep of it.
 """
 
 from triage.queue.grouping import group_id_of
 from triage.queue.patterns import pattern_of
 from triage.queue.reading import Queue
+from triage.queue.rebuilding import rebuild
 from triage.queue.records import Case, CaseDetail, CasePage, Filters, Look, LookPage
-from triage.queue.refresh import one_at_a_time, rebuild, refresh, weigh
+from triage.queue.refresh import refresh, weigh
 from triage.queue.risk import Risk
 from triage.queue.states import (
     FIRES,
@@ -44,7 +46,6 @@ __all__ = [
     "Views",
     "behind",
     "group_id_of",
-    "one_at_a_time",
     "pattern_of",
     "rebuild",
     "refresh",

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from triage import schema
+from triage.queue.patterns import pattern_of
 from triage.queue.risk import CALIBRATED, size
 from triage.queue.states import FIRES, JUDGED, STANDING
 from triage.queue.weights import Weights
@@ -29,6 +30,8 @@ from triage.records import ERASED, VerdictValue
 
 AT_ONCE = 400
 """Alerts or groups in one statement."""
+OF_ALL_AT_ONCE = 5_000
+"""The same where all are gone through."""
 MOST_SHOWN = 100
 """Characters of a subject by which groups are found."""
 _A = schema.alerts.c
@@ -40,6 +43,7 @@ _STATE = case(
     else_="withdrawn",
 )
 GroupRow = dict[str, Any]
+_T = TypeVar("_T")
 
 
 def group_id_of(environment: str, detector: str, subject: str, pattern: str, day: date) -> str:
@@ -63,7 +67,7 @@ def place(connection: Connection, alert_ids: Collection[str]) -> set[str]:
     moved: list[dict[str, Any]] = []
     for ids in in_parts(sorted(alert_ids)):
         for row in connection.execute(_PLACED.where(_A.alert_id.in_(ids))):
-            group = _group_of(row)
+            group = _group_of(row, row.pattern)
             touched |= {each for each in (row.group_id, group) if each is not None}
             if group != row.group_id:
                 moved.append({"moved": row.alert_id, "to": group})
@@ -72,15 +76,58 @@ def place(connection: Connection, alert_ids: Collection[str]) -> set[str]:
     return touched
 
 
-def made_of(connection: Connection, group_ids: Sequence[str], weights: Weights) -> list[GroupRow]:
+def place_all(connection: Connection) -> Iterator[int]:
+    """Give all alerts patterns and groups anew; yields how many each time.
+
+    What is as it was is not written.
+    """
+    query = _PLACED.add_columns(_A.explanation).execution_options(yield_per=OF_ALL_AT_ONCE)
+    for rows in connection.execute(query).partitions():
+        moved: list[dict[str, Any]] = []
+        for row in rows:
+            look = row.pattern
+            if row.unit != ERASED:
+                look = pattern_of(row.detector, row.explanation).key
+            group = _group_of(row, look)
+            if (look, group) != (row.pattern, row.group_id):
+                moved.append({"moved": row.alert_id, "look": look, "to": group})
+        if moved:
+            connection.execute(_MOVE_AND_LOOK, moved)
+        yield len(rows)
+
+
+def made_of(
+    connection: Connection, group_ids: Sequence[str], weights: Weights
+) -> Iterator[GroupRow]:
     """The rows of these groups as they follow from their alerts; empty groups have none.
 
     What depends on other groups, `detectors` and `risk`, is left out.
     """
-    told = _decided(connection, group_ids)
-    rows: list[GroupRow] = []
-    for found in connection.execute(_SUMMED, {"ids": group_ids}):
-        row = dict(found._mapping)
+    found = connection.execute(_SUMMED, {"ids": group_ids})
+    return _rows(found, _decided(connection, _A.group_id.in_(group_ids)), weights)
+
+
+def all_made(connection: Connection, weights: Weights) -> Iterator[list[GroupRow]]:
+    """The rows of all groups, some at a time."""
+    query = select(_A.group_id).distinct().order_by(_A.group_id).limit(OF_ALL_AT_ONCE)
+    last = ""
+    while ids := connection.execute(query.where(_A.group_id > last)).scalars().all():
+        last = ids[-1]
+        found = connection.execute(_SUMMED_BETWEEN, {"first": ids[0], "last": last})
+        decided = _decided(connection, _A.group_id.between(ids[0], last))
+        yield list(_rows(found, decided, weights))
+
+
+def in_parts(of: Sequence[_T]) -> Iterable[Sequence[_T]]:
+    """`AT_ONCE` of them at a time."""
+    return (of[first : first + AT_ONCE] for first in range(0, len(of), AT_ONCE))
+
+
+def _rows(
+    found: Iterable[Row[Any]], told: Mapping[str, Counter[bool]], weights: Weights
+) -> Iterator[GroupRow]:
+    for each in found:
+        row = dict(each._mapping)
         entity = cast("dict[str, Any]", row["entity"])
         decided = told.get(row["group_id"], Counter())
         alerts = row["open"] + row["judged"] + row["allowed"]
@@ -96,13 +143,7 @@ def made_of(connection: Connection, group_ids: Sequence[str], weights: Weights) 
         row["false_positives"] = decided[False]
         row["weight"] = weights.of(row["environment"], entity.values())
         row["base"] = row["calibrated"] * row["weight"] * size(alerts)
-        rows.append(row)
-    return rows
-
-
-def in_parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    """`AT_ONCE` of them at a time."""
-    return (ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE))
+        yield row
 
 
 _OF_THE_ALERT = ("group_id", "environment", "detector", "unit", "entity", "pattern", "day")
@@ -112,11 +153,11 @@ def _number(condition: ColumnElement[bool]) -> FunctionElement[int]:
     return func.sum(case((condition, 1), else_=0))
 
 
-def _summed() -> Select[*tuple[Any, ...]]:
-    """One row a group of `ids`: its sums, beside what its worst alert says of itself."""
+def _summed(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """One row a group of these alerts: its sums, beside what its worst alert says of itself."""
     alerts = (
         select(schema.alerts, _STATE.label("state"), CALIBRATED.label("calibrated"))
-        .where(_A.group_id.in_(bindparam("ids", expanding=True)))
+        .where(which)
         .subquery()
         .c
     )
@@ -156,7 +197,8 @@ def _summed() -> Select[*tuple[Any, ...]]:
     )
 
 
-_SUMMED = _summed()
+_SUMMED = _summed(_A.group_id.in_(bindparam("ids", expanding=True)))
+_SUMMED_BETWEEN = _summed(_A.group_id.between(bindparam("first"), bindparam("last")))
 _PLACED = select(
     *(_A[name] for name in ("alert_id", "environment", "detector", "unit", "entity")),
     *(_A[name] for name in ("pattern", "day", "probe", "group_id")),
@@ -164,21 +206,22 @@ _PLACED = select(
 _MOVE = (
     update(schema.alerts).where(_A.alert_id == bindparam("moved")).values(group_id=bindparam("to"))
 )
+_MOVE_AND_LOOK = _MOVE.values(pattern=bindparam("look"))
 
 
-def _group_of(row: Row[Any]) -> str | None:
-    if row.probe or row.pattern is None or row.unit == ERASED:
+def _group_of(row: Row[Any], pattern: str | None) -> str | None:
+    if row.probe or pattern is None or row.unit == ERASED:
         return None
     subject = subject_of(row.unit, row.entity)
-    return group_id_of(row.environment, row.detector, subject, row.pattern, row.day)
+    return group_id_of(row.environment, row.detector, subject, pattern, row.day)
 
 
-def _decided(connection: Connection, group_ids: Sequence[str]) -> dict[str, Counter[bool]]:
+def _decided(connection: Connection, which: ColumnElement[bool]) -> dict[str, Counter[bool]]:
     """Of each group, how many alerts analysts called an attack, and how many none."""
     query = (
         select(_A.group_id, _V.alert_id, _V.by, _V.value)
         .join(schema.alerts)
-        .where(_A.group_id.in_(group_ids), STANDING)
+        .where(which, STANDING)
         .order_by(_V.seq)
     )
     latest: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)

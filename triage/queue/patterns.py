@@ -73,8 +73,10 @@ def _weightiest(explanation: Explanation) -> list[tuple[str, list[Mapping[str, A
     for part in explanation:
         if _weight(part) > 0 or not raised:
             by_feature[str(part["feature"])].append(part)
-    ranked = sorted(by_feature.items(), key=lambda item: (-_sum(item[1]), item[0]))
-    return _most(ranked, lambda item: _sum(item[1]), MOST_FEATURES)
+    sums = {name: _sum(parts) for name, parts in by_feature.items()}
+    ranked = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    chosen = _most(ranked, itemgetter(1), MOST_FEATURES)
+    return [(name, by_feature[name]) for name, _ in chosen]
 
 
 def _coarse(name: str, parts: Sequence[Mapping[str, Any]]) -> str:

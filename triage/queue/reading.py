@@ -5,11 +5,14 @@
     more = queue.cases(Filters(environment="oslo"), limit=50, after=page.after)
 
 A page costs the same however many alerts there are: the index gives groups in the order of risk,
-and holds all that filters ask for. A search for an entity looks first whether few groups fit; if
-so, these are sorted, and otherwise the order finds some soon.
+and holds all that filters ask for. A search for an entity or a detector looks first, by an index of
+these, whether few groups fit; if so, these are sorted, and otherwise the order finds some soon.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import (
@@ -49,6 +52,7 @@ _A = schema.alerts.c
 _G = schema.groups.c
 _P = schema.patterns.c
 _FEW = 500
+_HIDDEN = SimpleNamespace(**{name: func.coalesce(column, column) for name, column in _G.items()})
 _STATES: tuple[GroupState, ...] = ("open", "judged", "allowed")
 _HELD: dict[Shown, ColumnElement[bool]] = {
     "open": and_(FIRES, ~JUDGED, _A.rule_id.is_(None)),
@@ -81,10 +85,10 @@ class Queue:
         """
         place = place_of(after, 1)
         with self._database.reading() as connection:
-            fits = [*_narrowed(filters, _G), *_within(connection, filters)]
-            rows = _first(
-                connection, select(schema.groups), fits, filters.state, place, limit, _CASE
-            )
+            few = _few(connection, filters)
+            query = select(schema.groups).where(*_fitting(connection, filters, few))
+            state = _G.state if few is None else _unindexed(connection).state
+            rows = _first(connection, query, state, filters.state, place, limit, _CASE)
             items = _cases(connection, rows[:limit])
         more = len(rows) > limit
         return CasePage(items, cursor(items[-1].risk, items[-1].group_id) if more else None)
@@ -97,13 +101,31 @@ class Queue:
         place = place_of(after, 2)
         with self._database.reading() as connection:
             fits = [*_narrowed(filters, _P), *_with_groups(connection, filters)]
-            rows = _first(
-                connection, select(schema.patterns), fits, filters.state, place, limit, _LOOK
-            )
+            query = select(schema.patterns).where(*fits)
+            rows = _first(connection, query, _P.state, filters.state, place, limit, _LOOK)
             items = _looks(connection, rows[:limit])
         more = len(rows) > limit
         last = items[-1] if more else None
         return LookPage(items, cursor(last.risk, last.environment, last.pattern) if last else None)
+
+    def count(self, filters: Filters) -> tuple[int, int]:
+        """How many alerts of the groups that fit are open, and how many are open or judged.
+
+        No verdict changes the second number. What rules hold back is in neither, and `state` is not
+        looked at. Patterns are few and have the sums; only for days and entities all groups are
+        gone through.
+        """
+        with self._database.reading() as connection:
+            if filters.entity or filters.first_day or filters.last_day:
+                of, fits = (
+                    _G,
+                    _fitting(connection, filters, _few(connection, filters)),
+                )
+            else:
+                of, fits = _P, _narrowed(filters, _P)
+            query = select(func.sum(of.open), func.sum(of.open + of.judged)).where(*fits)
+            waiting, known = connection.execute(query).one()
+            return int(waiting or 0), int(known or 0)
 
     def case(self, group_id: str, limit: int = 100, after: str | None = None) -> CaseDetail:
         """A group and its alerts, the worst first.
@@ -156,7 +178,7 @@ _LOOK = (_P.risk, _P.environment, _P.pattern)
 def _first(
     connection: Connection,
     query: Select[Any],
-    fits: Sequence[ColumnElement[bool]],
+    of: ColumnElement[str],
     state: Shown,
     place: Place | None,
     limit: int,
@@ -164,13 +186,12 @@ def _first(
 ) -> list[Row[Any]]:
     """The first `limit` rows and one more; of all states, the first of the first of each."""
     risk, *name = order
-    query = query.where(*fits).order_by(risk.desc(), *name).limit(limit + 1)
+    query = query.order_by(risk.desc(), *name).limit(limit + 1)
     if place is not None:
         behind = tuple_(*name) > place.name
         # The first half is what an index understands.
         query = query.where(risk <= place.risk, or_(risk < place.risk, behind))
     states = _STATES if state == "all" else (state,)
-    of = query.selected_columns["state"]
     found = [row for each in states for row in connection.execute(query.where(of == each))]
     found.sort(key=lambda row: (-row.risk, *(row._mapping[column] for column in name)))
     return found[: limit + 1]
@@ -190,25 +211,41 @@ def _narrowed(filters: Filters, columns: Any) -> list[ColumnElement[bool]]:
     return fits
 
 
+def _fitting(
+    connection: Connection, filters: Filters, few: Sequence[str] | None
+) -> list[ColumnElement[bool]]:
+    """Groups that fit, in whatever state."""
+    if few is None:
+        return [*_narrowed(filters, _G), *_within(connection, filters)]
+    alike = [] if filters.pattern is None else [_unindexed(connection).pattern == filters.pattern]
+    return [_G.group_id.in_(few), *alike]
+
+
 def _within(connection: Connection, filters: Filters) -> list[ColumnElement[bool]]:
     """What groups alone have: days and entities."""
+    days = _between(filters, _unindexed(connection).day)
     if not filters.entity:
-        return _days(filters)
-    few = _few(connection, filters)
-    begins = func.substr(_G.subject, 1, len(_wanted(filters))) == _wanted(filters)
-    return [*_days(filters), begins if few is None else _G.group_id.in_(few)]
+        return days
+    wanted = _wanted(filters)
+    return [*days, func.substr(_G.subject, 1, len(wanted)) == wanted]
 
 
-def _days(filters: Filters) -> list[ColumnElement[bool]]:
+def _between(filters: Filters, day: ColumnElement[date]) -> list[ColumnElement[bool]]:
     fits: list[ColumnElement[bool]] = []
-    # As an expression, so that SQLite looks for days within the order of risk; it would rather
-    # find a third of all groups by an index of days, and sort them.
-    day = func.coalesce(_G.day, _G.day)
     if filters.first_day is not None:
         fits.append(day >= filters.first_day)
     if filters.last_day is not None:
         fits.append(day <= filters.last_day)
     return fits
+
+
+def _unindexed(connection: Connection) -> Any:
+    """The columns of groups, so that SQLite chooses no index because of them.
+
+    It knows nothing of how many rows fit, and would rather find a third of all groups by an index
+    of days and sort them than go by the order of risk. Postgres knows, from the plain columns.
+    """
+    return _HIDDEN if connection.dialect.name == "sqlite" else _G
 
 
 def _wanted(filters: Filters) -> str:
@@ -217,9 +254,20 @@ def _wanted(filters: Filters) -> str:
 
 
 def _few(connection: Connection, filters: Filters) -> Sequence[str] | None:
-    """The groups whose subject begins as is wanted, by the index of subjects; None: many."""
-    between = and_(_G.subject >= _wanted(filters), _G.subject < _wanted(filters) + "\U0010ffff")
-    ids = connection.execute(select(_G.group_id).where(between).limit(_FEW + 1)).scalars().all()
+    """The groups that fit, whatever they look like, by the index of entities or of detectors.
+
+    None: many, or neither is asked for.
+    """
+    if filters.entity:
+        wanted = _wanted(filters)
+        by = [_G.subject >= wanted, _G.subject < wanted + "\U0010ffff"]
+    elif filters.detectors is not None:
+        by = [_G.detector.in_(sorted(filters.detectors)), *_between(filters, _G.day)]
+    else:
+        return None
+    other = _unindexed(connection)
+    fits = [*_narrowed(replace(filters, pattern=None), other), *_between(filters, other.day)]
+    ids = connection.execute(select(_G.group_id).where(*by, *fits).limit(_FEW + 1)).scalars().all()
     return ids if len(ids) <= _FEW else None
 
 
@@ -227,13 +275,14 @@ def _with_groups(connection: Connection, filters: Filters) -> list[ColumnElement
     """Patterns with a group, in the pattern's state, that fits."""
     mine = (_G.environment, _G.pattern, _G.state)
     pattern = (_P.environment, _P.pattern, _P.state)
-    few = _few(connection, filters) if filters.entity else None
+    if not (filters.entity or filters.first_day or filters.last_day):
+        return []
+    few = _few(connection, filters)
     if few is not None:
-        theirs = select(*mine).distinct().where(_G.group_id.in_(few), *_days(filters))
+        theirs = select(*mine).distinct().where(_G.group_id.in_(few))
         return [tuple_(*pattern).in_([tuple(row) for row in connection.execute(theirs)])]
-    within = _within(connection, filters)
     same = (own == of for own, of in zip(mine, pattern, strict=True))
-    return [exists().where(*same, *within)] if within else []
+    return [exists().where(*same, *_within(connection, filters))]
 
 
 def _behind(connection: Connection, mine: Select[Any], alert_id: str) -> ColumnElement[bool]:

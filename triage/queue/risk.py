@@ -15,8 +15,9 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case
+from sqlalchemy import ColumnElement, and_, case, distinct, func, or_
 
 from triage import schema
 
@@ -77,3 +78,16 @@ def corroborated(detectors: ColumnElement[int]) -> ColumnElement[float]:
     """`corroboration` in SQL."""
     others = case((detectors > MOST_OTHERS, MOST_OTHERS), (detectors < 1, 0), else_=detectors - 1)
     return 1.0 + 0.5 * others
+
+
+def speaking(groups: Any) -> ColumnElement[int]:
+    """Of some groups, in SQL: how many detectors speak whom no analyst has contradicted."""
+    speaks = or_(groups.state == "open", groups.true_positives > 0)
+    return func.count(distinct(case((speaks, groups.detector))))
+
+
+def ranked(
+    base: ColumnElement[float], detectors: ColumnElement[int], said: ColumnElement[float]
+) -> ColumnElement[float]:
+    """`Risk.value` in SQL, from calibrated · weight · size, the detectors and the standing."""
+    return base * corroborated(detectors) * said

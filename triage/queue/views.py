@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, func, insert, select, update
 
 from triage import schema
-from triage.database import Database
+from triage.database import Alone, Database
 from triage.texts import checked_text
 from whetstone.errors import InputError
 
@@ -54,7 +54,7 @@ class Views:
         name = checked_text("name", name.strip(), 100, required=True)
         query = checked_text("query", query, 2_000, required=False)
         same = (_W.owner == owner, _W.name == name)
-        with self._database.writing() as connection:
+        with self._database.writing(Alone.VIEWS) as connection:
             row = connection.execute(select(schema.views).where(*same)).first()
             if row is not None:
                 connection.execute(update(schema.views).where(*same).values(query=query))

@@ -35,6 +35,8 @@ sessions = Table(
     Column("name", ForeignKey("people.name"), nullable=False, index=True),
     Column("created", DateTime, nullable=False),
     Column("seen", DateTime, nullable=False),
+    # Of the identity provider, for the logout there; under a key that follows from the cookie.
+    Column("id_token", Text),
 )
 
 login_attempts = Table(

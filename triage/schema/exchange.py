@@ -27,7 +27,7 @@ webhooks = Table(
     Column("environment", String(200), nullable=False),
     Column("url", Text, nullable=False),
     Column("kinds", JSON, nullable=False),
-    # Key of the signatures: whoever reads it can sign as this platform.
+    # Key of the signatures, encrypted: whoever knows it can sign as this platform.
     Column("secret", String(200), nullable=False),
     Column("by", String(200), nullable=False),
     Column("created", DateTime, nullable=False),

@@ -63,6 +63,7 @@ groups = Table(
     Index("alert_groups_by_pattern", "environment", "pattern", "state", "risk"),
     Index("alert_groups_by_day", "environment", "pattern", "day", "state"),
     Index("alert_groups_by_subject", "subject", "environment", "day", "detector"),
+    Index("alert_groups_by_detector", "detector", "day", "environment", "group_id"),
 )
 
 # What looks alike in an environment.
