@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.triage import evidence_world as world
 from tests.triage.browser import PHONE, barriers, browsing, scrolls_sideways, visiting
 from tests.triage.scorer_records import a_record
 from tests.triage.servers import Served, serving
+from triage.pages.techniques import TECHNIQUES
 from triage.records import Alert
 from whetstone.audit import AuditLog
+from whetstone.catalog import load_catalog
 from whetstone.settings import Settings
 
 ON_DAY = date(2026, 3, 1)
@@ -100,7 +103,7 @@ def test_it_says_what_who_when_and_why(site: Site) -> None:
         "failures",
         "+0.61",
         "-0.05",
-        "0.2 a day",
+        "0.2 benign units a day score as high",
     ):
         assert words in page, words
 
@@ -108,7 +111,7 @@ def test_it_says_what_who_when_and_why(site: Site) -> None:
 def test_it_says_what_looks_like_it_and_what_was_said_of_that(site: Site) -> None:
     page = said(site, site.path)
     assert "4 alerts look like this (it is one of them), in 1 group" in page
-    assert "Of 2 judged: 1 no attack, 1 an attack." in page
+    assert "2 judged: 1 as an attack, 1 as none." in page
     assert "“a scanner of ours”" in page
 
 
@@ -236,3 +239,20 @@ def test_a_unit_of_all_time_is_drawn(site: Site) -> None:
     site.served.cases.replace_alerts(ON_DAY, "unknown", [replace(long, detector="unknown")])
     for part in ("", "/lines", "/timeline"):
         assert site.served.get(f"/alerts/10a9{part}").status == 200, part
+
+
+def test_on_a_phone_the_hours_begin_where_the_alert_is(browser: Browser, site: Site) -> None:
+    with visiting(browser, site.served.url, size=PHONE) as page:
+        page.goto(site.path)
+        expect(page.locator("#timeline rect.events").first).to_be_attached()
+        middle = page.locator("#timeline circle.this").evaluate(
+            "one => one.getBoundingClientRect().x / window.innerWidth"
+        )
+        assert 0.4 < middle < 0.6
+        assert not scrolls_sideways(page)
+
+
+def test_the_catalogs_techniques_have_names() -> None:
+    catalog = load_catalog(Path(__file__).parents[2] / "catalog")
+    named = {golden.technique for golden in catalog.golden_datasets.values()} - {""}
+    assert named <= set(TECHNIQUES)

@@ -7,9 +7,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.triage.browser import PHONE, barriers, browsing, scrolls_sideways, visiting
+from tests.triage.browser import PHONE, WIDE, barriers, browsing, scrolls_sideways, visiting
 from tests.triage.servers import Served, serving
 from triage import Alert, schema
 from triage.access import Tokens
@@ -159,6 +159,47 @@ def test_the_way_back_leads_to_where_one_was(browser: Browser, desk: Served) -> 
         page.get_by_role("link", name="Queue").last.click()
         page.wait_for_url("**/?environment=oslo&state=all")
         assert GUEST in chosen(page)
+
+
+def test_back_from_an_alert_is_where_one_came_from(browser: Browser, desk: Served) -> None:
+    with at(browser, desk, "/?environment=oslo&state=all") as page:
+        page.keyboard.press("j")
+        page.keyboard.press("o")
+        page.wait_for_url("**/alerts/bb")
+        page.keyboard.press("q")
+        page.wait_for_url("**/?environment=oslo&state=all")
+        assert GUEST in chosen(page)
+
+        page.keyboard.press("k")
+        page.keyboard.press("o")
+        page.wait_for_url("**/groups/*")
+        group = page.url
+        page.keyboard.press("j")
+        page.keyboard.press("o")
+        page.wait_for_url("**/alerts/a2")
+        page.keyboard.press("j")
+        page.wait_for_url("**/alerts/a3")
+        page.keyboard.press("q")
+        page.wait_for_url(group)
+        expect(page.locator(".item.chosen .title")).to_have_attribute("href", "/alerts/a2")
+        page.keyboard.press("q")
+        page.wait_for_url("**/?environment=oslo&state=all")
+        assert ATTACKER in chosen(page)
+
+
+def test_back_from_an_alert_is_the_page_that_named_it(browser: Browser, desk: Served) -> None:
+    desk.cases.give_verdict("bb", "unsure", by="ada", verdict_id="v1")
+    with at(browser, desk) as page:
+        page.goto("/receipts/v1")
+        page.get_by_role("link", name="alert bb").click()
+        page.wait_for_url("**/alerts/bb")
+        expect(page.get_by_role("link", name="← Receipt")).to_be_visible()
+        assert barriers(page) == []
+        page.keyboard.press("q")
+        page.wait_for_url("**/receipts/v1")
+    with at(browser, desk, "/alerts/bb") as page:
+        page.keyboard.press("q")
+        page.wait_for_url(f"{desk.url}/")
 
 
 def test_a_mouse_hits_what_it_aims_at(browser: Browser, desk: Served) -> None:
@@ -333,4 +374,164 @@ def test_who_may_only_read_of_one_environment_sees_that_and_judges_nothing(
         assert SCANNER not in page and "berlin" not in page.lower()
         assert "data-verdict" not in page
         berlin = shut.cases.alert("d1").group_id
-        assert shut.get(f"/groups/{berlin}", **bearer).status == 403
+        assert shut.get(f"/groups/{berlin}", **bearer).status == 404
+
+
+MORE = [an_alert(f"n{n}", GUESSING, "oslo", f"192.0.2.{n}", per_day=0.01) for n in (1, 2)]
+
+
+def comes_in(desk: Served, *more: Alert) -> None:
+    found = [alert for alert in ALERTS if alert.detector == GUESSING]
+    desk.cases.replace_alerts(DAY, GUESSING, [*found, *more])
+
+
+def half_a_minute(page: Page) -> None:
+    """Let the page's clock go on, and whatever it asks for then be answered."""
+    page.clock.run_for(31_000)
+    page.wait_for_load_state("networkidle")
+
+
+@contextmanager
+def watching(browser: Browser, desk: Served, path: str = "/", **how: Any) -> Iterator[Page]:
+    """Somebody who looks at a page whose clock stands still."""
+    with visiting(browser, desk.url, **how) as page:
+        page.clock.install()
+        page.goto(path)
+        yield page
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_what_comes_in_is_told_and_moves_nothing(
+    browser: Browser, desk: Served, size: tuple[int, int]
+) -> None:
+    with watching(browser, desk, size=size) as page:
+        page.keyboard.press("j")
+        news = page.get_by_role("link", name="new alert")
+        half_a_minute(page)
+        expect(news).to_have_count(0)
+        before = page.locator(".item").evaluate_all(PLACES)
+
+        comes_in(desk, *MORE)
+        half_a_minute(page)
+        expect(news).to_have_text(re.compile("2 new alerts"))
+        assert page.locator(".item").evaluate_all(PLACES) == before
+        assert GUEST in chosen(page)
+        assert barriers(page) == []
+        assert not scrolls_sideways(page)
+
+        # A verdict is no news, and neither hides it.
+        page.keyboard.press("Shift+U")
+        expect(page.locator(".item.given")).to_have_count(1)
+        half_a_minute(page)
+        expect(news).to_have_text(re.compile("2 new alerts"))
+
+        page.keyboard.press("s")
+        expect(page.locator(".item")).to_have_count(6)
+        expect(news).to_have_count(0)
+        expect(page.locator(".item .about", has_text="192.0.2.1")).to_be_visible()
+
+
+PLACES = "all => all.map(one => [one.id, one.getBoundingClientRect().top])"
+
+
+def test_only_what_fits_the_filters_is_news(browser: Browser, desk: Served) -> None:
+    with watching(browser, desk, "/?environment=berlin") as page:
+        news = page.get_by_role("link", name="new alert")
+        comes_in(desk, *MORE)
+        half_a_minute(page)
+        expect(news).to_have_count(0)
+        page.get_by_label("Environment").select_option("")
+        expect(page.locator(".item")).to_have_count(7)
+        comes_in(desk, *MORE, an_alert("n3", GUESSING, "berlin", "192.0.2.3"))
+        half_a_minute(page)
+        expect(news).to_have_text(re.compile("1 new alert "))
+
+
+def test_news_come_into_an_empty_queue(browser: Browser, desk: Served) -> None:
+    with watching(browser, desk, "/?entity=192.0.2") as page:
+        expect(page.get_by_text("Nothing here fits")).to_be_visible()
+        comes_in(desk, *MORE)
+        half_a_minute(page)
+        expect(page.get_by_role("link", name="2 new alerts")).to_be_visible()
+        page.keyboard.press("s")
+        expect(page.locator(".item")).to_have_count(2)
+        assert "192.0.2." in chosen(page)
+
+
+def test_a_page_that_nobody_looks_at_asks_for_nothing(browser: Browser, desk: Served) -> None:
+    with watching(browser, desk) as page:
+        asked: list[str] = []
+
+        def noted(request: Request) -> None:
+            if "/news" in request.url:
+                asked.append(request.url)
+
+        page.on("request", noted)
+        page.evaluate(LOOKED_AT, False)
+        comes_in(desk, *MORE)
+        half_a_minute(page)
+        half_a_minute(page)
+        assert asked == []
+        page.evaluate(LOOKED_AT, True)
+        expect(page.get_by_role("link", name="2 new alerts")).to_be_visible()
+
+        # Left for hours the page falls silent too, until a hand comes back.
+        page.clock.fast_forward("02:00:00")
+        page.wait_for_load_state("networkidle")
+        asked.clear()
+        half_a_minute(page)
+        assert asked == []
+        comes_in(desk, MORE[0])
+        page.keyboard.press("j")
+        expect(page.get_by_role("link", name="1 new alert")).to_be_visible()
+
+
+LOOKED_AT = """seen => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => !seen });
+  document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+}"""
+
+
+def test_a_desk_that_does_not_answer_is_no_news(browser: Browser, desk: Served) -> None:
+    with watching(browser, desk) as page:
+        statuses = [503, 401]
+
+        def fails(route: Route) -> None:
+            route.fulfill(status=statuses.pop(), headers={"hx-redirect": "/login"}, body="later")
+
+        page.route("**/news?*", fails)
+        for _ in range(2):
+            with page.expect_response("**/news?*"):
+                page.clock.run_for(31_000)
+        assert statuses == []
+        expect(page.locator(".toast")).to_have_count(0)
+        assert page.url == f"{desk.url}/"
+        page.unroute("**/news?*")
+        comes_in(desk, *MORE)
+        half_a_minute(page)
+        expect(page.get_by_role("link", name="2 new alerts")).to_be_visible()
+
+
+def test_news_are_counted_from_what_is_left_when_alerts_are_taken_back(desk: Served) -> None:
+    def news(since: int, told: int) -> str:
+        return desk.get(f"/news?query=&since={since}&told={told}").text
+
+    comes_in(desk, *MORE)
+    assert "2 new alerts" in news(7, 0)
+    assert desk.get("/news?query=&since=7&told=2").status == 204
+    comes_in(desk)
+    assert "new alert" not in news(9, 0) and "since=7&amp;told=0" in news(9, 0)
+    comes_in(desk, MORE[0])
+    assert "1 new alert " in news(7, 0)
+
+
+def test_the_queue_says_what_waits_and_speaks_the_words_of_the_catalog(
+    browser: Browser, desk: Served
+) -> None:
+    with at(browser, desk) as page:
+        expect(page.get_by_text("7 alerts wait for a verdict")).to_be_visible()
+        expect(page.locator(".item .why").first).to_have_text("Failed log-ins 16–31")
+        expect(page.locator(".item .why").nth(1)).to_have_text("Failed log-ins = 31")
+        expect(page.locator(".item .of").first).to_contain_text("T1110 Brute Force")
+        page.get_by_label("Environment").select_option("berlin")
+        expect(page.get_by_text("3 alerts wait for a verdict")).to_be_visible()

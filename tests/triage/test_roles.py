@@ -37,6 +37,7 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/alerts/{alert_id}/lines"): VIEWERS_AND_SCORERS,
     ("GET", "/alerts/{alert_id}/timeline"): VIEWERS_AND_SCORERS,
     ("GET", "/groups/{group_id}"): VIEWERS_AND_SCORERS,
+    ("GET", "/news"): VIEWERS_AND_SCORERS,
     ("GET", "/receipts"): VIEWERS_AND_SCORERS,
     ("GET", "/receipts/{verdict_id}"): VIEWERS_AND_SCORERS,
     ("GET", "/rules"): VIEWERS_AND_SCORERS,

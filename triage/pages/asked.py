@@ -47,10 +47,15 @@ class Asked(BaseModel):
         """Whether it asks for anything but the open queue."""
         return bool(self.model_dump(exclude={"by", "after"}, exclude_defaults=True))
 
+    @property
+    def query(self) -> str:
+        """What asks the same, from the queue's beginning: the part of its address behind `?`."""
+        asked = self.model_copy(update={"after": ""})
+        return urlencode(asked.model_dump(mode="json", exclude_defaults=True))
+
     def address(self, **changes: str) -> str:
         """The address of the queue that asks the same but for `changes`, from its beginning."""
-        asked = self.model_copy(update={"after": "", **changes})
-        query = urlencode(asked.model_dump(mode="json", exclude_defaults=True))
+        query = self.model_copy(update=changes).query
         return f"/?{query}" if query else "/"
 
     def filters(self, principal: Principal, names: Names) -> Filters:

@@ -2,6 +2,7 @@
 
 import secrets
 from functools import partial
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
@@ -19,6 +20,7 @@ from triage.queue.views import Views
 router = APIRouter()
 Reader = Annotated[Principal, needs(Permission.READ)]
 _PAGE = 40
+_WITH_NEWS = ("open", "all")
 
 
 @router.get("/")
@@ -29,6 +31,8 @@ def queue_page(
     known = names(desk, principal)
     queue, filters = Queue(desk.database), asked.filters(principal, known)
     after = asked.after or None
+    # Before the items: what comes in between is told once too often, and not never.
+    waiting, since = queue.count(filters)
     found = (
         queue.cases(filters, _PAGE, after)
         if asked.by == "case"
@@ -43,8 +47,42 @@ def queue_page(
         "views": Views(desk.database).of(principal.name),
         "may_judge": partial(principal.may, Permission.JUDGE),
         "fresh_id": fresh_id,
+        "waiting": waiting,
+        "has_news": asked.state in _WITH_NEWS,
+        "since": since,
+        "number": 0,
     }
     return page(request, "queue.html", values)
+
+
+@router.get("/news")
+def news(
+    request: Request,
+    desk: OfDesk,
+    principal: Reader,
+    query: Annotated[str, Query(max_length=4000)] = "",
+    since: Annotated[int, Query(ge=0)] = 0,
+    told: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    """How many alerts came into a queue since it was shown; nothing where that was told already.
+
+    Args:
+        request: of htmx, or of a browser.
+        desk: whose queue.
+        principal: who looks at it.
+        query: what the queue was asked for.
+        since: how many alerts stood in it then.
+        told: how many new ones the page says there are.
+    """
+    asked = asked_by(query)
+    filters = asked.filters(principal, names(desk, principal))
+    _, known = Queue(desk.database).count(filters)
+    # Those that a scorer or a later run takes back are not to hide new ones.
+    least = min(since, known)
+    if (least, known - least) == (since, told):
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    values = {"asked": asked, "since": least, "number": known - least}
+    return page(request, "parts/news.html", values)
 
 
 @router.post("/views")
@@ -55,9 +93,9 @@ def keep_view(
     query: Annotated[str, Form(max_length=4000)] = "",
 ) -> Response:
     """Keep what the queue is asked for now, under a name; the same name replaces."""
-    address = asked_by(query).address()
-    Views(desk.database).save(principal.name, name.strip(), address.removeprefix("/").lstrip("?"))
-    return RedirectResponse(address, 303)
+    asked = asked_by(query)
+    Views(desk.database).save(principal.name, name.strip(), asked.query)
+    return RedirectResponse(asked.address(), 303)
 
 
 @router.post("/views/{view_id}/delete")

@@ -13,6 +13,7 @@ from triage.desk import Desk, OfDesk
 from triage.judging.judgements import Judgements
 from triage.judging.progress import note_progress
 from triage.judging.receipts import Receipt, Receipts, happened
+from triage.pages.names import names
 from triage.pages.rendering import page
 from whetstone.errors import InputError
 from whetstone.lake import Lake
@@ -43,7 +44,8 @@ def receipts(
     found = Receipts(desk.database).latest(
         reader.environments(Permission.READ), reader.name if mine else None, after=after
     )
-    values = {"found": found, "stages": STAGES, "mine": mine, "after": after}
+    called = names(desk, reader)
+    values = {"found": found, "stages": STAGES, "mine": mine, "after": after, "names": called}
     return page(request, "receipts.html", values)
 
 

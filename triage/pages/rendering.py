@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 
 from triage.access import Permission
 from triage.pages.statics import static_url
+from triage.pages.techniques import titled
 from triage.pages.text import seen, shown
 from triage.records import REASONS
 
@@ -74,7 +75,7 @@ def _templates() -> Environment:
         finalize=_seen,
     )
     environment.filters |= {"shown": shown, "count": _count, "figure": _figure, "words": _words}
-    environment.filters |= {"instant": _instant, "iso": _iso}
+    environment.filters |= {"instant": _instant, "iso": _iso, "technique": titled}
     environment.globals |= {"themes": THEMES, "static": static_url}
     environment.globals["verdict_reasons"] = REASONS
     return environment

@@ -24,3 +24,12 @@ document.addEventListener("selectionchange", () => {
   field.value = JSON.stringify({ line: ends[0].line, start, end });
   field.dispatchEvent(new Event("change", { bubbles: true }));
 });
+
+// On a narrow screen the hours before the alert fill the window: begin where the alert is.
+document.addEventListener("htmx:afterSettle", event => {
+  const unit = event.detail.elt.querySelector?.("svg.timeline .unit");
+  const window_ = unit?.closest(".wide");
+  if (!window_) return;
+  const { left, width } = unit.getBoundingClientRect(), around = window_.getBoundingClientRect();
+  window_.scrollLeft += left + width / 2 - around.left - around.width / 2;
+});

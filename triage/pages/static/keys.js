@@ -9,6 +9,8 @@
 //   [data-key=x]                       x clicks it, or goes to it if it is a field; this goes
 //                                      before what x means otherwise
 //   [data-shows=id]                    opens the dialog of that id
+//   [data-quiet] with hx-get           asks by itself, while somebody looks, and never complains
+//   .trail[data-alert]                 q leads to the page before the alerts one went through
 "use strict";
 
 const VERDICTS = { t: "true_positive", f: "false_positive", b: "benign_expected", u: "unsure" };
@@ -161,28 +163,77 @@ document.addEventListener("htmx:afterRequest", event => {
   if (event.detail.successful && elt.matches("form[data-verdict]")) given(elt, parameters.value);
   if (event.detail.successful && elt.matches("form[data-undo]")) takenBack(elt);
 });
-document.addEventListener("htmx:sendError", () => say("The desk cannot be reached: try again.", "bad"));
+document.addEventListener("htmx:sendError", event => {
+  if (!isQuiet(event)) say("The desk cannot be reached: try again.", "bad");
+});
 
-// Where in which queue somebody was, so that the way back leads there.
-function place() {
-  try { return JSON.parse(sessionStorage.getItem("place")) ?? {}; } catch { return {}; }
+// What asks by itself does so while somebody looks at the page, and troubles nobody if it fails. It
+// ends some time after the last key or move, so that a desk that was left does not stay logged in.
+const ATTENTION = 60 * 60 * 1000;
+let touched = Date.now();
+const isQuiet = event => event.detail.elt.matches("[data-quiet]");
+
+for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) {
+  document.addEventListener(sign, () => {
+    const was = touched;
+    touched = Date.now();
+    if (touched - was > ATTENTION) lookAgain();
+  }, { passive: true });
+}
+
+function lookAgain() {
+  document.querySelectorAll("[data-quiet]").forEach(one => htmx.trigger(one, "look"));
+}
+
+document.addEventListener("htmx:beforeRequest", event => {
+  const away = document.hidden || Date.now() - touched > ATTENTION;
+  if (isQuiet(event) && away) event.preventDefault();
+});
+document.addEventListener("htmx:beforeOnLoad", event => {
+  if (isQuiet(event) && event.detail.xhr.status >= 400) event.preventDefault();
+});
+document.addEventListener("visibilitychange", () => { if (!document.hidden) lookAgain(); });
+
+// Where somebody was, so that the way back leads there: in which queue (`place`), and on which page
+// before the first of the alerts that they went through (`from`).
+const here = () => location.pathname + location.search;
+
+function kept(name) {
+  try { return JSON.parse(sessionStorage.getItem(name)) ?? {}; } catch { return {}; }
 }
 
 function keepPlace() {
-  if (!document.getElementById("queue")) return;
-  const item = chosen();
-  const kept = { address: location.pathname + location.search, id: item?.id, at: items().indexOf(item) };
-  sessionStorage.setItem("place", JSON.stringify(kept));
+  if (document.querySelector("[data-alert]")) return;
+  const item = chosen(), title = document.title.replace(/ · Whetstone$/, "");
+  const now = JSON.stringify({ address: here(), title, id: item?.id, at: items().indexOf(item) });
+  sessionStorage.setItem("from", now);
+  if (document.getElementById("queue")) sessionStorage.setItem("place", now);
 }
 
 function chooseFirst() {
-  const { address, id, at } = place();
-  const queue = document.getElementById("queue");
-  if (!queue || address !== location.pathname + location.search) choose(items()[0], false);
-  else choose(document.getElementById(id) ?? items()[Math.min(at, items().length - 1)]);
-  if (!queue && address) {
+  const was = [kept("from"), kept("place")].find(one => one.address === here());
+  const same = was?.id && document.getElementById(was.id);
+  // In a queue what was judged is gone, and what stood behind it has its place.
+  const next = was && document.getElementById("queue") ? Math.max(was.at, 0) : 0;
+  choose(same || items()[Math.min(next, items().length - 1)], Boolean(was));
+}
+
+function showWayBack() {
+  const { address } = kept("place"), from = kept("from");
+  if (address && !document.getElementById("queue")) {
     document.querySelectorAll(".trail a[href='/']").forEach(link => { link.href = address; });
   }
+  const trail = document.querySelector(".trail[data-alert]");
+  if (!trail || !from.address) return;
+  let link = [...trail.querySelectorAll("a")].find(one => one.getAttribute("href") === from.address);
+  if (!link) {
+    link = document.createElement("a");
+    link.href = from.address;
+    link.textContent = `← ${from.title}`;
+    trail.prepend(link);
+  }
+  delete trail.querySelector("[data-key=q]").dataset.key;
+  link.dataset.key = "q";
 }
 
 // What is shown only where this script runs; then an item is chosen.
@@ -202,5 +253,6 @@ document.addEventListener("DOMContentLoaded", () => {
   const narrow = matchMedia("(max-width: 700px)").matches;
   if (narrow) document.querySelectorAll("details[data-folds]").forEach(one => { one.open = false; });
   ready();
+  showWayBack();
 });
 window.addEventListener("pagehide", keepPlace);
