@@ -28,12 +28,14 @@ class World:
         golden: examples of `train` and `validation`.
         feed: units that could be asked about, with the truth.
         test: units that tell how good the model is.
+        afresh: train without the model before, whatever the definition says.
     """
 
     detector: Detector
     golden: pa.Table
     feed: pa.Table
     test: pa.Table
+    afresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,32 +43,37 @@ class Setting:
     """How a dataset becomes a world.
 
     Attributes:
+        dataset: of `benchmarks.datasets`.
         detector: of the catalog.
         about: in a sentence, for the reader of the results.
         cut: examples and random numbers -> golden, feed, test.
+        afresh: see `World`.
     """
 
+    dataset: str
     detector: str
     about: str
     cut: Callable[[pa.Table, np.random.Generator], tuple[pa.Table, pa.Table, pa.Table]]
+    afresh: bool = False
 
 
 def examples_of(catalog: Catalog, name: str, data: Path) -> pa.Table:
-    """All examples of a dataset, as `benchmarks.quality` prepares them.
+    """All examples of a world, as `benchmarks.quality` prepares them.
 
     Raises:
         MissingDataError: a file is not there.
     """
-    dataset = load(name)
+    dataset = load(SETTINGS[name].dataset)
     with TemporaryDirectory(prefix="whetstone-labelling-") as into:
         return prepare(catalog, dataset, dataset.parts(data, Path(into))).examples
 
 
 def world_of(catalog: Catalog, name: str, examples: pa.Table, seed: int) -> World:
-    """The world of a dataset and a seed."""
+    """The world of a setting and a seed."""
     setting = SETTINGS[name]
     golden, feed, test = setting.cut(examples, np.random.default_rng(seed))
-    return World(catalog.detectors[setting.detector], golden, _trains(feed), test)
+    detector = catalog.detectors[setting.detector]
+    return World(detector, golden, _trains(feed), test, setting.afresh)
 
 
 def _hdfs_blocks(
@@ -110,17 +117,27 @@ def _nsl_kdd(examples: pa.Table, draw: np.random.Generator) -> tuple[pa.Table, p
 
 SETTINGS: dict[str, Setting] = {
     "hdfs_blocks": Setting(
+        "hdfs_blocks",
         "hdfs_block_sequence",
         "a tenth of the training blocks is golden, the others are the feed (4 % anomalies)",
         _hdfs_blocks,
     ),
+    "hdfs_blocks_afresh": Setting(
+        "hdfs_blocks",
+        "hdfs_block_sequence",
+        "the same, but each training begins anew instead of from the model before",
+        _hdfs_blocks,
+        afresh=True,
+    ),
     "http_parameters": Setting(
+        "http_parameters",
         "http_parameter_injection_ngrams",
         "1,000 benign values and 20 cross-site scripts are golden; of the feed a tenth is attacks,"
         " most of them of kinds that are not",
         _http_parameters,
     ),
     "nsl_kdd": Setting(
+        "nsl_kdd",
         "nsl_kdd_ensemble",
         "5,000 connections of the training file are golden, half of the test file is the feed, with"
         " attacks of new kinds; the other half tests",

@@ -1,6 +1,6 @@
 """How many items an analyst reads for the same attacks: the queue's patterns against every alert.
 
-    python -m benchmarks.workload --data ../shared/data --json
+    python -m benchmarks.workload --data ../shared/data --resume cells.jsonl --json
 
 Each detector is trained on a public dataset as the pipeline trains it; its alerts on the held-out
 units are what there is to read. Protocol:
@@ -9,24 +9,22 @@ units are what there is to read. Protocol:
 - *plain*: each alert of the simplest detector (`detectors.evaluation.baselines`) that finds as
   many attacks with the fewest alerts, its threshold set with the truth in hand;
 - *patterns*: alerts of a pattern (`triage.queue.patterns`) stand in the queue as one. The analyst
-  opens some of them, each of which is an item, and decides:
-  `one`: the alert on top decides for all;
-  `by_size`: that on top, that at the bottom where there are ten or more, and one at random for
-  every further tenfold; where they differ, all of the pattern is read;
-  `escalate`: the same, but where they differ the whole pattern is taken for an attack.
+  opens some of them, in a way of `benchmarks.workload_reading`, and decides.
 
 The analyst is always right about what is read. What a verdict on a whole pattern gets wrong is
 told: attacks `lost`, as their pattern was taken for benign, and benign alerts `blamed`.
+
+Most alerts of these datasets are attacks. `sites` are those of `benchmarks.workload_sites`, at
+which a half, a tenth and a hundredth of the alerts are; `site_totals` sums them over the datasets,
+each figure with the lowest and highest of the seeds.
 """
 
 import argparse
 import json
-import math
 import sys
 import traceback
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,7 +35,11 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets import MissingDataError, load
 from benchmarks.quality_examples import prepare
+from benchmarks.resuming import Cells
+from benchmarks.workload_reading import WAYS, Read, read
+from benchmarks.workload_sites import Replay, folded, plain, sites, totals
 from detectors.evaluation.baselines import baselines
+from detectors.evaluation.identity import identities
 from detectors.interface import Training
 from detectors.training import Fitted, fit
 from triage.queue.patterns import pattern_of
@@ -58,120 +60,67 @@ DATASETS = (
     "ssh",
     "web_requests",
 )
-WAYS = ("one", "by_size", "escalate")
 HEADLINE = "escalate"
 _TOP = 5
 _AT_ONCE = 2000
 
 
-@dataclass(frozen=True)
-class Read:
-    """What an analyst did and what came of it.
-
-    Attributes:
-        items: cases that were opened.
-        found: attacks in what was called an attack.
-        lost: attacks in patterns that were taken for benign.
-        blamed: benign alerts in patterns that were taken for attacks.
-        mixed: patterns that were read to the end.
-    """
-
-    items: int
-    found: int
-    lost: int
-    blamed: int
-    mixed: int
-
-
-def read(patterns: Iterable[Sequence[bool]], way: str, draw: np.random.Generator) -> Read:
-    """Read patterns in a way of `WAYS`; each is the truth about its alerts, highest score first."""
-    items = found = lost = blamed = mixed = 0
-    for truth in patterns:
-        size, attacks = len(truth), sum(truth)
-        seen = [truth[at] for at in _opened(size, way, draw)]
-        items += len(seen)
-        if len(set(seen)) > 1 and way == "by_size":
-            items, found, mixed = items + size - len(seen), found + attacks, mixed + 1
-        elif any(seen):
-            found, blamed = found + attacks, blamed + size - attacks
-        else:
-            lost += attacks
-    return Read(items, found, lost, blamed, mixed)
-
-
-def _opened(size: int, way: str, draw: np.random.Generator) -> list[int]:
-    """Which of the alerts of a pattern are opened: the places of their scores."""
-    more = 0 if way == "one" else int(math.log10(size))
-    if not more:
-        return [0]
-    between = draw.permutation(np.arange(1, size - 1))[: more - 1]
-    return [0, size - 1, *between.tolist()]
-
-
-def row_of(catalog: Catalog, name: str, data: Path, seeds: int) -> dict[str, Any]:
+def row_of(
+    catalog: Catalog, name: str, data: Path, seeds: int, noises: Sequence[float]
+) -> dict[str, Any]:
     """The row of a dataset, by its best detector."""
     dataset = load(name)
     detector = catalog.detectors[dataset.detectors[0]]
     with TemporaryDirectory(prefix="whetstone-workload-") as into:
         examples = prepare(catalog, dataset, dataset.parts(data, Path(into))).examples
-    fitted = fit(detector, examples, Training(1))
-    test = fitted.splits["test"]
-    scores = fitted.model.score(test.examples.units)
-    ranked = np.argsort(-scores, kind="stable")
-    alerts = ranked[scores[ranked] >= fitted.threshold]
-    truth = test.positive[alerts]
-    patterns = list(_patterns(fitted, detector, alerts, truth).values())
+    replay = _replay(fit(detector, examples, Training(1)), detector, max(noises))
+    truth = replay.truth[: replay.own]
+    patterns = folded(replay.patterns[: replay.own], truth)
     return {
         "dataset": name,
         "detector": detector.name,
-        "units": len(test.positive),
-        "attacks": int(test.positive.sum()),
-        "alerts": len(alerts),
+        "units": len(replay.positive),
+        "attacks": int(replay.positive.sum()),
+        "alerts": replay.own,
         "attacks_among_alerts": int(truth.sum()),
         "patterns": len(patterns),
-        "plain": _plain(fitted, int(truth.sum())),
+        "identical": len(set(replay.identities[: replay.own])),
+        "plain": plain(replay.plain, replay.positive, int(truth.sum())),
         "ways": {
             way: _mean(
                 [read(patterns, way, np.random.default_rng(seed)) for seed in range(seeds)],
-                len(alerts),
+                replay.own,
             )
             for way in WAYS
         },
+        "sites": sites(replay, noises, seeds),
     }
 
 
-def _patterns(
-    fitted: Fitted, detector: Detector, alerts: NDArray[np.int64], truth: NDArray[np.bool_]
-) -> dict[str, list[bool]]:
-    units = fitted.splits["test"].examples.units
-    found: dict[str, list[bool]] = defaultdict(list)
-    for first in range(0, len(alerts), _AT_ONCE):
-        rows = units.take(pa.array(alerts[first : first + _AT_ONCE]))
-        for at, why in enumerate(fitted.model.explain(rows), start=first):
-            pattern = pattern_of(detector.name, explanation(why[:_TOP]))
-            found[pattern.key].append(bool(truth[at]))
-    return found
-
-
-def _plain(fitted: Fitted, attacks: int) -> dict[str, Any]:
-    """The plain detector that finds so many attacks with the fewest alerts."""
+def _replay(fitted: Fitted, detector: Detector, noise: float) -> Replay:
     test = fitted.splits["test"]
-    needed = {
-        name: _alerts_for(scores, test.positive, attacks)
-        for name, scores in baselines(
-            fitted.splits["train"].examples, test.examples, seed=1
-        ).items()
-    }
-    best = min(needed, key=needed.__getitem__)
-    return {"name": best, "alerts": needed[best]}
+    scores = fitted.model.score(test.examples.units)
+    own = int((scores >= fitted.threshold).sum())
+    ranked = np.argsort(-scores, kind="stable")
+    benign = np.cumsum(~test.positive[ranked])
+    alerts = ranked[: max(own, int((benign <= noise * benign[-1]).sum()))]
+    units = test.examples.units.take(pa.array(alerts))
+    return Replay(
+        positive=test.positive,
+        alerts=alerts,
+        patterns=_patterns(fitted, detector, units),
+        identities=identities(units)[0],
+        own=own,
+        plain=baselines(fitted.splits["train"].examples, test.examples, seed=1),
+    )
 
 
-def _alerts_for(scores: NDArray[np.float64], positive: NDArray[np.bool_], attacks: int) -> int:
-    """Alerts from the highest threshold on at which so many attacks are found."""
-    if not attacks:
-        return 0
-    threshold = np.sort(scores[positive])[::-1][attacks - 1]
-    return int((scores >= threshold).sum())
+def _patterns(fitted: Fitted, detector: Detector, units: pa.Table) -> NDArray[np.str_]:
+    keys: list[str] = []
+    for first in range(0, units.num_rows, _AT_ONCE):
+        found = fitted.model.explain(units.slice(first, _AT_ONCE))
+        keys += [pattern_of(detector.name, explanation(why[:_TOP])).key for why in found]
+    return np.array(keys, np.str_)
 
 
 def _mean(runs: Sequence[Read], alerts: int) -> dict[str, float]:
@@ -203,19 +152,26 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark."""
     options = _parser().parse_args(arguments)
     catalog = load_catalog(settings().catalog)
-    rows: list[dict[str, Any]] = []
+    cells, rows = Cells.of(options.resume), list[dict[str, Any]]()
     left_out: dict[str, str] = {}
     for name in options.only or DATASETS:
         try:
-            rows.append(row_of(catalog, name, options.data, options.seeds))
+            cell = {"dataset": name, "seeds": options.seeds, "noise": options.noise}
+            measure = partial(row_of, catalog, name, options.data, options.seeds, options.noise)
+            rows.append(cells.get_or(cell, measure))
             print(_line(rows[-1]), file=sys.stderr, flush=True)
         except MissingDataError as error:
             left_out[name] = str(error)
         except Exception as error:  # the others are still to be measured
             traceback.print_exc(file=sys.stderr)
             left_out[name] = f"{type(error).__name__}: {error}"
-    totals = [_total(rows, way) for way in WAYS] if rows else []
-    result = {"rows": rows, "totals": totals, "headline": HEADLINE, "left_out": left_out}
+    result = {
+        "rows": rows,
+        "totals": [_total(rows, way) for way in WAYS] if rows else [],
+        "headline": HEADLINE,
+        "site_totals": totals(rows),
+        "left_out": left_out,
+    }
     print(json.dumps(result, indent=None if options.json else 2))
 
 
@@ -233,7 +189,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.workload", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="directory of the public data")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=None)
-    parser.add_argument("--seeds", type=int, default=5, help="orders in which cases are opened")
+    parser.add_argument("--seeds", type=int, default=20, help="draws of cases and sites")
+    parser.add_argument(
+        "--noise",
+        nargs="+",
+        type=float,
+        default=[0.0, 0.05, 0.2],
+        help="benign units that are alerts at a site, as a share of all of them",
+    )
+    parser.add_argument("--resume", type=Path, default=None, help="file of datasets done before")
     parser.add_argument("--json", action="store_true", help="on one line")
     return parser
 
