@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -8,6 +9,9 @@ import pytest
 
 # Two workers share two cores: threads of OpenMP that wait for each other would only spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Shells have interrupts ignored in the background. Processes that tests start would inherit that,
+# and that SIGTERM is ignored, too, once Dagster has run here: it makes of it what SIGINT is.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says more about the machine than about the code. Each run draws other
 # examples: half as many of them a run find as much in two.
 hypothesis.settings.register_profile("whetstone", deadline=None, max_examples=50)

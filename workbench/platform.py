@@ -263,7 +263,9 @@ def _only_platform(home: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _until_stopped(output: Output) -> Iterator[None]:
-    stopping = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    stopping = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        stopping.append(signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in stopping}
     try:
         for number in stopping:

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -55,6 +56,8 @@ class RunningPlatform:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # As under nohup.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
         )
         self._lines: queue.Queue[str] = queue.Queue()
         self.seen: list[str] = []

@@ -103,6 +103,14 @@ def test_an_invalid_edit_is_shown_with_its_line_and_changes_nothing(
     assert running.assets() == before | {"third"}
 
 
+def test_who_logs_out_does_not_end_what_runs_under_nohup(running: RunningPlatform) -> None:
+    os.kill(running.process.pid, signal.SIGHUP)
+    running.define("fourth", 'name: "fourth"')
+
+    assert "fourth.textproto (valid)" in running.wait_for("catalog reloaded")
+    assert running.process.poll() is None
+
+
 def test_a_process_that_dies_is_started_again(running: RunningPlatform) -> None:
     server = next(p for p in running.processes() if "report_server.py" in " ".join(p.cmdline()))
     server.kill()

@@ -79,6 +79,9 @@ def next_after(path: Path, descriptor: int) -> Found | None:
     """Open the file to read behind an open one that was rotated away; None: there is none yet.
 
     A writer may go on with the old file until it has begun the new one.
+
+    Raises:
+        OSError: it cannot be read.
     """
     at_path = _Seen.at(path)
     if at_path and at_path.inode == os.fstat(descriptor).st_ino:
@@ -86,17 +89,22 @@ def next_after(path: Path, descriptor: int) -> Found | None:
     return _undisturbed(path, lambda files: _next_after(path, files, descriptor))
 
 
-def open_regular(path: Path) -> int | None:
-    """Open a file to be read; None: it is no regular file.
+class NoFileError(OSError):
+    """What is at a path is a directory, a pipe or a device."""
+
+
+def open_regular(path: Path) -> int:
+    """Open a file to be read.
 
     Raises:
+        NoFileError: it is no regular file.
         OSError: it is not there, or cannot be read.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    return None
+    raise NoFileError
 
 
 class _RenamedError(Exception):
@@ -120,19 +128,18 @@ class _Seen:
             return None
         return cls(path, found.st_ino, found.st_mtime_ns, found.st_size)
 
-    def open(self) -> int | None:
-        """Open just this file; None: it cannot be read.
+    def open(self) -> int:
+        """Open just this file.
 
         Raises:
             _RenamedError: it is elsewhere now.
+            OSError: it cannot be read.
         """
         try:
             descriptor = open_regular(self.path)
         except FileNotFoundError as error:
             raise _RenamedError from error
-        except OSError:
-            return None
-        if descriptor is not None and os.fstat(descriptor).st_ino != self.inode:
+        if os.fstat(descriptor).st_ino != self.inode:
             os.close(descriptor)
             raise _RenamedError
         return descriptor
@@ -166,11 +173,15 @@ def _moved_to(
     same = [file for file in seen if file.inode == inode]
     copies = [file for file in seen if file.inode != inode] if known.size else []
     for file in (*same, *copies):
-        descriptor = file.open() if file.size >= offset else None
-        if descriptor is not None:
-            if known.fits(descriptor):
-                return Found(descriptor, known)
-            os.close(descriptor)
+        if file.size < offset:
+            continue
+        try:
+            descriptor = file.open()
+        except OSError:  # what cannot be read is not known to be the same
+            continue
+        if known.fits(descriptor):
+            return Found(descriptor, known)
+        os.close(descriptor)
     return None
 
 
@@ -186,8 +197,6 @@ def _next_after(path: Path, files: list[_Seen], descriptor: int) -> Found | None
     if following is None or following.inode == last.st_ino or not (later or following.size):
         return None
     opened = following.open()
-    if opened is None:
-        return None
     if not later and _is_copy(descriptor, opened):
         os.close(opened)
         return None

@@ -15,6 +15,7 @@ from whetstone.streaming.flow import Chunk, Position
 from whetstone.streaming.inputs.rotation import (
     Fingerprint,
     Found,
+    NoFileError,
     moved_to,
     next_after,
     open_regular,
@@ -152,8 +153,6 @@ class Tail:
             return False
         except OSError as error:
             raise self._failure(error) from error
-        if file is None:
-            raise InputError(f"tail://{self._path}: is no file; a pipe can be given as stdin:")
         # What it begins with is known at once: it may be truncated before it is read.
         self._begin(Found(file, Fingerprint.of(file)))
         return True
@@ -182,6 +181,8 @@ class Tail:
         }
 
     def _failure(self, error: OSError) -> InputError:
+        if isinstance(error, NoFileError):
+            return InputError(f"tail://{self._path}: is no file; a pipe can be given as stdin:")
         return InputError(
             f"tail://{self._path}: cannot be read ({error}); fix the permissions of the file"
         )
