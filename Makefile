@@ -80,5 +80,6 @@ $(INSTALLED):
 	@mkdir -p .venv && touch $(INTERRUPTED)
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || { \
 	echo "$(PYTHON) cannot make virtual environments (Debian: apt install python3.11-venv)" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[platform,spark,dev]'
+	@# Bytecode is made of what is imported, when it is: of all that is installed it takes a minute.
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[platform,spark,dev]'
 	@rm -f .venv/.installed-* $(INTERRUPTED) && touch $@
