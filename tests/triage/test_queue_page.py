@@ -304,6 +304,18 @@ def test_a_pattern_is_judged_at_once(browser: Browser, desk: Served) -> None:
         expect(page.get_by_text("Nothing here fits")).to_be_visible()
 
 
+def test_a_case_leads_to_those_that_look_like_it(browser: Browser, desk: Served) -> None:
+    with at(browser, desk, f"/?detector={SCANNING}") as page:
+        expect(page.locator(".item").first).to_contain_text("1 more like it")
+        page.get_by_role("link", name="1 more like it").first.click()
+        expect(page.locator(".item")).to_have_count(1)
+        expect(page.locator(".item")).to_contain_text("2 cases")
+        page.keyboard.press("Shift+F")
+        expect(page.locator(".toast")).to_contain_text("2 alerts")
+    assert listed(desk, f"/?detector={SCANNING}&state=judged")
+    assert "like it" not in text(desk, f"/?detector={SCANNING}&state=judged")
+
+
 def test_a_group_is_judged_alert_by_alert_or_whole(browser: Browser, desk: Served) -> None:
     with at(browser, desk) as page:
         page.keyboard.press("o")

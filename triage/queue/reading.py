@@ -328,7 +328,7 @@ def _case(row: Row[Any], look: Row[Any], top: Alert) -> Case:
     for name in ("top_alert", "base", "subject"):
         del columns[name]
     columns["events"] = columns["events"] if columns.pop("counted") else None
-    return Case(**columns, title=look.title, made=made, top=top)
+    return Case(**columns, title=look.title, made=made, top=top, alike=look.open_groups)
 
 
 def _looks(connection: Connection, rows: Sequence[Row[Any]]) -> list[Look]:

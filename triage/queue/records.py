@@ -62,6 +62,7 @@ class Case:
         events: raw events that the alerts fold, as far as known; None: unknown.
         made: what the risk is made of.
         top: the alert that weighs most.
+        alike: groups of the environment that look like it and wait for a verdict; it may be one.
     """
 
     group_id: str
@@ -84,6 +85,7 @@ class Case:
     risk: float
     made: Risk
     top: Alert
+    alike: int
 
     @property
     def alerts(self) -> int:
